@@ -1,0 +1,161 @@
+"""What a store offers, whatever its database: the two ports that SQLite and Postgres implement.
+
+`tests/contract` is the executable form of this page: every store passes it.
+
+Errors: `BackendUnavailable` where the database cannot be reached (nothing was written),
+`BackendError` for its other faults, always without internals in the message and with the
+driver's error as `__cause__`. Reads may be cancelled at any time and leave nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from mdb.core.messages import (
+    Append,
+    CategoryInfo,
+    Follow,
+    NamespaceRecord,
+    NamespaceStats,
+    Outcome,
+    Page,
+    PokePage,
+    Query,
+    StreamInfo,
+)
+
+# A page ends after the row that takes it past this many bytes, however many rows were asked for:
+# what a read holds in memory at a time.
+PAGE_BYTES = 1 << 20
+
+
+class NamespaceStore(Protocol):
+    """One namespace's messages.
+
+    The write side (`open`, `commit`, `settle`, `release`, `close`) belongs to the namespace's
+    actor alone and is what `actors.Store` asks for. The reads may be called by any task, at any
+    time, whether the write side is open or not, and see every write already answered.
+    """
+
+    record: NamespaceRecord
+
+    async def open(self) -> None:
+        """Make the write side ready. Raises `actors.Unavailable`."""
+
+    async def commit(self, questions: Sequence[Append]) -> Sequence[Outcome]:
+        """Write the batch in one transaction; each `Append` has its own outcome.
+
+        Durable when it returns. Raises `actors.Unavailable` (nothing was written, nor will be),
+        `actors.OutcomeUnknown` (it may stand or come to stand), or another error after which
+        nothing of the batch was written and which lies in what the batch holds.
+        """
+        ...
+
+    async def settle(self, questions: Sequence[Append]) -> Sequence[Outcome | None]:
+        """After a commit whose outcome is unknown: what stands of each; `None`: not written."""
+        ...
+
+    async def release(self) -> None:
+        """Give back what an idle actor need not hold. The next `commit` takes it again."""
+
+    async def close(self) -> None:
+        """Close the write side. Bounded in time, never raises, may be called twice."""
+
+    async def read(self, query: Query, limit: int) -> Page:
+        """Read one page of at most `limit` messages (1 to 10,000) and about `PAGE_BYTES`.
+
+        A page holds at least one message where there is one. `Page.more` is false only where
+        nothing further matched when the page was read.
+        """
+        ...
+
+    async def last(self, stream: str, message_type: str | None) -> bytes | None:
+        """Return the JSON array of the stream's last message (of that type), or None."""
+        ...
+
+    async def version(self, stream: str) -> int | None:
+        """Return the stream's last position, or None where it has no message."""
+        ...
+
+    async def head(self) -> int:
+        """Return the highest global position that a reader may rely on, 0 for none."""
+        ...
+
+    async def pokes(self, follow: Follow, after: int, limit: int) -> PokePage:
+        """Return the next notices above global position `after`, at most `limit` of them.
+
+        Fewer than `limit`: `upto` is the head (as `head` gives it) at the time of the read.
+        """
+        ...
+
+    async def stats(self) -> NamespaceStats:
+        """Count the namespace's messages and streams."""
+        ...
+
+    async def streams(self, prefix: str, after: str, limit: int) -> Sequence[StreamInfo]:
+        """List streams by code point order of their names, those above `after`."""
+        ...
+
+    async def categories(self) -> Sequence[CategoryInfo]:
+        """List the categories by name."""
+        ...
+
+
+class Store(Protocol):
+    """A database that holds namespaces, their tokens, and their messages.
+
+    Made by an async context manager of its module (`sqlite.open_store`, `postgres.open_store`)
+    that migrates the registry first and closes everything at its end.
+    """
+
+    backend: Literal["sqlite", "postgres"]
+
+    async def ping(self) -> int:
+        """Ask the database something; return how many connections are open."""
+        ...
+
+    def namespace(self, record: NamespaceRecord) -> NamespaceStore:
+        """Return the namespace's store, the same object for the same incarnation. No I/O."""
+        ...
+
+    async def create_namespace(
+        self,
+        namespace: str,
+        *,
+        token_digest: bytes,
+        description: str | None = None,
+        metadata: bytes | None = None,
+    ) -> NamespaceRecord:
+        """Create a namespace, ready to be written. Raises `NamespaceExists`.
+
+        All of it or nothing: a crash in the middle leaves no namespace.
+        """
+        ...
+
+    async def delete_namespace(self, record: NamespaceRecord) -> tuple[int, int]:
+        """Delete it with all it holds; return the time and how many messages went.
+
+        From the registry's answer on, no token and no name reaches it. A crash in the middle is
+        finished by the next start. Raises `NamespaceNotFound` where this incarnation is gone.
+        """
+        ...
+
+    async def find_namespace(self, namespace: str) -> NamespaceRecord | None:
+        """Look a namespace up by its id."""
+        ...
+
+    async def find_token(self, digest: bytes) -> tuple[bytes, NamespaceRecord] | None:
+        """Look a token up by its SHA-256; return the stored digest and the namespace."""
+        ...
+
+    async def list_namespaces(self, limit: int, offset: int) -> Sequence[NamespaceRecord]:
+        """List namespaces by code point order of their ids."""
+        ...
+
+    async def set_token(self, record: NamespaceRecord, digest: bytes) -> None:
+        """Replace the namespace's tokens by one. Raises `NamespaceNotFound` if it is gone."""
+
+    async def migrate_namespaces(self) -> int:
+        """Bring every namespace to the newest schema; return how many were changed."""
+        ...
