@@ -162,11 +162,13 @@ class PokePage(msgspec.Struct, frozen=True, gc=False):
     """Pokes of one read, in order, and how far it looked.
 
     Every matching message at or below `upto` and above the read's start is in `pokes`, and
-    none at or below `upto` will become visible later.
+    none at or below `upto` will become visible later. `more`: the read was cut by its limit or
+    its window before it came to the head; read again from `upto`.
     """
 
     pokes: tuple[Poke, ...]
     upto: int
+    more: bool
 
 
 class NamespaceRecord(msgspec.Struct, frozen=True, gc=False):

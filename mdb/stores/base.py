@@ -29,6 +29,13 @@ from mdb.core.messages import (
 # what a read holds in memory at a time.
 PAGE_BYTES = 1 << 20
 
+# How many global positions one read of notices may cover.
+POKES_WINDOW = 100_000
+
+
+class OpenError(Exception):
+    """A store can't be opened. The message is one line for the operator."""
+
 
 class NamespaceStore(Protocol):
     """One namespace's messages.
@@ -85,8 +92,14 @@ class NamespaceStore(Protocol):
     async def pokes(self, follow: Follow, after: int, limit: int) -> PokePage:
         """Return the next notices above global position `after`, at most `limit` of them.
 
-        Fewer than `limit`: `upto` is the head (as `head` gives it) at the time of the read.
+        A read goes at most `POKES_WINDOW` global positions far, so that a filter which matches
+        little does not make it long. Without `PokePage.more`, `upto` is the head (as `head`
+        gives it) at the time of the read, or `after` where that is higher.
         """
+        ...
+
+    async def message_count(self) -> int:
+        """Count the namespace's messages."""
         ...
 
     async def stats(self) -> NamespaceStats:

@@ -1,0 +1,252 @@
+"""An open database: its namespaces, who may reach them, and the actors that write them.
+
+`open_database` is the root of everything at run time. It owns a nursery for the actors and
+nothing else: no signals, no logging configuration, no globals, so that it can live inside any
+trio program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+import trio
+
+import actors
+from mdb.core import names, tokens
+from mdb.core.errors import (
+    AuthUnauthorized,
+    InvalidRequest,
+    NamespaceExists,
+    NamespaceNotFound,
+    Overloaded,
+)
+from mdb.core.messages import NamespaceRecord
+from mdb.namespace import DEFAULT, Namespace
+from mdb.stores.base import OpenError, Store
+
+# Namespaces that may be written to at the same time: one actor and one write connection each.
+MAX_WRITERS = 256
+
+# Seconds without a write after which a namespace's actor and connection are given back.
+IDLE_TIMEOUT = 60.0
+
+# Tokens remembered, and look-ups of unknown ones that reach the database in a second: random
+# tokens must not become its load.
+MAX_TOKENS = 100_000
+MAX_UNKNOWN_PER_SECOND = 200
+
+# Seconds a stopping database gives its actors to write what they were given.
+DRAIN_LIMIT = 10.0
+
+
+class NewNamespace(msgspec.Struct, frozen=True):
+    """What a namespace is created with. `token` None: one is made."""
+
+    id: str
+    description: str | None = None
+    metadata: bytes | None = None
+    token: str | None = None
+
+
+class Database:
+    """The namespaces of one store. Get one from `open_database` (`mdb.open`)."""
+
+    def __init__(self, store: Store) -> None:
+        """Made by `open_database`."""
+        self.store = store
+        self.draining = False
+        self._namespaces: dict[str, Namespace] = {}
+        self._tokens: dict[bytes, Namespace] = {}
+        self._unknown = _Allowance(MAX_UNKNOWN_PER_SECOND)
+        self._deleted: set[str] = set()
+        self._actors: actors.Registry[str, actors.GroupCommitActor] = actors.Registry(
+            lambda incarnation: self._namespaces[incarnation].actor(),
+            max_alive=MAX_WRITERS,
+            idle_timeout=IDLE_TIMEOUT,
+        )
+
+    # Namespaces
+
+    def _of(self, record: NamespaceRecord) -> Namespace:
+        known = self._namespaces.get(record.incarnation)
+        if known is None:
+            store = self.store.namespace(record)
+            known = Namespace(record, store, self._actors)
+            self._namespaces[record.incarnation] = known
+            if self.draining:
+                known.feed.hub.close("draining")
+        return known
+
+    async def namespace(self, namespace: str = DEFAULT) -> Namespace:
+        """Return a namespace by its id. Raises `NamespaceNotFound`."""
+        names.check_namespace_id(namespace, "namespace")
+        record = await self.store.find_namespace(namespace)
+        if record is None:
+            raise NamespaceNotFound(f"namespace {namespace} not found")
+        return self._of(record)
+
+    async def create_namespace(self, new: NewNamespace) -> tuple[Namespace, str]:
+        """Create a namespace; return it with its token. Raises `NamespaceExists`."""
+        names.check_namespace_id(new.id, "namespace")
+        token = new.token if new.token is not None else tokens.make(new.id)
+        record = await self.store.create_namespace(
+            new.id,
+            token_digest=tokens.parse(token).digest,
+            description=new.description,
+            metadata=new.metadata,
+        )
+        return self._of(record), token
+
+    async def delete_namespace(self, namespace: str) -> tuple[int, int]:
+        """Delete a namespace and all it holds; return the time and how many messages went.
+
+        Its subscribers are told, and writes that wait are refused. Raises `NamespaceNotFound`,
+        and `InvalidRequest` for the default namespace.
+        """
+        if namespace == DEFAULT:
+            raise InvalidRequest("the namespace default cannot be deleted")
+        found = await self.namespace(namespace)
+        # From here on no request reaches it: not by token, and not by a token checked before.
+        self._forget_tokens(found)
+        found.gone = True
+        try:
+            await self._actors.remove(found.record.incarnation)
+            result = await self.store.delete_namespace(found.record)
+        finally:
+            self._namespaces.pop(found.record.incarnation, None)
+            found.feed.hub.close("gone")
+        self._deleted.add(namespace)
+        return result
+
+    def was_deleted(self, namespace: str) -> bool:
+        """Whether a namespace of this id was deleted since the database was opened."""
+        return namespace in self._deleted
+
+    # Tokens
+
+    def known(self, token: str) -> Namespace | None:
+        """Return the namespace of a token that was seen before. Sync: every request's first try."""
+        return self._tokens.get(tokens.digest(token))
+
+    async def authenticate(self, token: str) -> Namespace:
+        """Return a token's namespace.
+
+        Raises `AuthInvalidToken` (not of the form), `AuthUnauthorized` (unknown, rotated, of a
+        deleted namespace), `Overloaded` where too many unknown ones were tried.
+        """
+        digest = tokens.parse(token).digest
+        known = self._tokens.get(digest)
+        if known is not None:
+            return known
+        if not self._unknown.left():
+            raise Overloaded("too many unknown tokens", retry_after=1)
+        found = await self.store.find_token(digest)
+        if found is None or not tokens.same_digest(found[0], digest):
+            self._unknown.spend()
+            raise AuthUnauthorized("the token is not known")
+        namespace = self._of(found[1])
+        if len(self._tokens) >= MAX_TOKENS:
+            self._tokens.pop(next(iter(self._tokens)))
+        self._tokens[digest] = namespace
+        return namespace
+
+    def _forget_tokens(self, namespace: Namespace) -> None:
+        for digest in [d for d, n in self._tokens.items() if n is namespace]:
+            del self._tokens[digest]
+
+    async def ensure_default(self, token: str | None = None) -> tuple[str | None, bool]:
+        """Make sure that the default namespace exists, with `token` if one is given.
+
+        Returns the token where it was made now (to be shown once), and whether another token
+        was replaced. `token` must be well-formed and name `default`: `AuthInvalidToken`,
+        `InvalidRequest`.
+        """
+        if token is not None and tokens.parse(token).namespace != DEFAULT:
+            raise InvalidRequest("the token names another namespace than default")
+        record = await self.store.find_namespace(DEFAULT)
+        if record is None:
+            try:
+                _namespace, made = await self.create_namespace(NewNamespace(DEFAULT, token=token))
+            except NamespaceExists:
+                # Another server made it in the meantime.
+                return await self.ensure_default(token)
+            return (made if token is None else None), False
+        if token is None:
+            return None, False
+        digest = tokens.parse(token).digest
+        if await self.store.find_token(digest) is not None:
+            return None, False
+        self._forget_tokens(self._of(record))
+        await self.store.set_token(record, digest)
+        return None, True
+
+    # The end
+
+    def drain(self) -> None:
+        """Begin to stop: subscriptions end. Writes that are queued are still carried out."""
+        self.draining = True
+        for namespace in self._namespaces.values():
+            namespace.feed.hub.close("draining")
+
+    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
+        """Run the actors; for `open_database`."""
+        await self._actors.run(task_status=task_status)
+
+    async def aclose(self) -> None:
+        """End the subscriptions, let the actors finish, bounded by `DRAIN_LIMIT` seconds."""
+        self.drain()
+        with trio.move_on_after(DRAIN_LIMIT + 5, shield=True):
+            await self._actors.close(DRAIN_LIMIT)
+
+
+class _Allowance:
+    """So many a second, counted in whole seconds of trio's clock."""
+
+    def __init__(self, per_second: int) -> None:
+        self._per_second = per_second
+        self._second = 0
+        self._spent = 0
+
+    def left(self) -> bool:
+        second = int(trio.current_time())
+        if second != self._second:
+            self._second, self._spent = second, 0
+        return self._spent < self._per_second
+
+    def spend(self) -> None:
+        self._spent += 1
+
+
+@asynccontextmanager
+async def open_database(url: str) -> AsyncGenerator[Database]:
+    """Open a database for as long as the block runs; close it in order at its end.
+
+    `url`: `sqlite:///data` (a data directory, relative; `sqlite:////var/lib/mdb` absolute) or
+    `sqlite://:memory:`. Raises `OpenError` with one line for the operator, `InvalidRequest` for
+    a URL it does not know. Cancelled, it still closes in order, within its limits.
+    """
+    async with _opener(url)() as store, trio.open_nursery() as nursery:
+        database = Database(store)
+        await nursery.start(database.run)
+        try:
+            yield database
+        finally:
+            await database.aclose()
+            nursery.cancel_scope.cancel()
+
+
+def _opener(url: str) -> Callable[[], AbstractAsyncContextManager[Store]]:
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        from mdb.stores import sqlite  # noqa: PLC0415  (only the driver that is used is loaded)
+
+        if url == "sqlite://:memory:":
+            return lambda: sqlite.open_store(None)
+        if parts.netloc or not parts.path.strip("/"):
+            raise OpenError(f"database URL {url}: expected sqlite:///DIRECTORY or sqlite://:memory:")
+        return lambda: sqlite.open_store(Path(unquote(parts.path[1:])))
+    raise OpenError(f"database URL: unknown scheme {parts.scheme!r}; expected sqlite or postgresql")

@@ -1,0 +1,185 @@
+"""The arguments that come as objects, and the rules they share.
+
+An unknown key is refused: `expectedversion` in a write would otherwise be a lost lock.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mdb.core import ids, jsonrules, names
+from mdb.core.errors import InvalidRequest, PayloadTooLarge
+from mdb.core.messages import DEFAULT_BATCH_SIZE, MAX_BATCH_SIZE, NewMessage
+
+# The largest position either database can hold.
+MAX_POSITION = 2**63 - 1
+
+MAX_GROUP_SIZE = 32_767
+
+
+class MessageArgument(msgspec.Struct, forbid_unknown_fields=True):
+    """A message to write: its type, its data (any JSON value), its metadata (object or null)."""
+
+    type: str
+    data: msgspec.Raw
+    metadata: msgspec.Raw | None = None
+
+
+class WriteOptions(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """`id`: the idempotency key. `expectedVersion`: the stream's version before the write."""
+
+    id: str | None = None
+    expected_version: int | None = None
+
+
+class GroupArgument(msgspec.Struct, forbid_unknown_fields=True):
+    """A consumer group: which member of how many."""
+
+    member: int
+    size: int
+
+
+class StreamReadOptions(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """Options of `stream.get`."""
+
+    position: int | None = None
+    global_position: int | None = None
+    batch_size: int | None = None
+    direction: str | None = None
+    type: str | None = None
+
+
+class CategoryReadOptions(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """Options of `category.get`."""
+
+    position: int | None = None
+    global_position: int | None = None
+    batch_size: int | None = None
+    direction: str | None = None
+    type: str | None = None
+    correlation: str | None = None
+    consumer_group: GroupArgument | None = None
+
+
+class TypeOption(msgspec.Struct, forbid_unknown_fields=True):
+    """Options of `stream.last`."""
+
+    type: str | None = None
+
+
+class _Correlated(msgspec.Struct):
+    """The one field of metadata that the server reads; whatever else is there is not ours."""
+
+    correlationStreamName: Any = None  # noqa: N815  (the wire's name)
+
+
+_metadata = msgspec.json.Decoder(_Correlated).decode
+
+
+def message(
+    argument: MessageArgument, stream: str, given_id: str | None, path: str, limit: int
+) -> NewMessage:
+    """Check a message and make it what a store writes. `path` is the message's place.
+
+    `limit`: bytes that data and metadata may have together.
+    """
+    names.check_message_type(argument.type, f"{path}.type")
+    data = jsonrules.check(bytes(argument.data), f"{path}.data")
+    metadata, correlation = _metadata_of(argument.metadata, f"{path}.metadata")
+    size = len(data) + len(metadata or b"")
+    if size > limit:
+        raise PayloadTooLarge(
+            f"the message has {size} bytes, the limit is {limit}", details={"path": path}
+        )
+    return NewMessage(
+        id=ids.new_id() if given_id is None else ids.parse_uuid(given_id, "$[3].id"),
+        stream=stream,
+        type=argument.type,
+        data=data,
+        metadata=metadata,
+        own_id=given_id is not None,
+        correlation=correlation,
+    )
+
+
+def _metadata_of(raw: msgspec.Raw | None, path: str) -> tuple[bytes | None, str | None]:
+    text = b"null" if raw is None else bytes(raw)
+    if text == b"null":
+        return None, None
+    if not text.startswith(b"{"):
+        raise InvalidRequest("metadata must be an object or null", path=path)
+    checked = jsonrules.check(text, path)
+    name = _metadata(checked).correlationStreamName
+    if not isinstance(name, str):
+        return checked, None
+    names.check_stream_name(name, f"{path}.correlationStreamName")
+    return checked, names.category(name)
+
+
+def expected_version(value: int | None, path: str) -> int | None:
+    """Check an expected version: -1 (no stream) or a position."""
+    if value is not None and not -1 <= value <= MAX_POSITION:
+        raise InvalidRequest("expectedVersion must be an integer of at least -1", path=path)
+    return value
+
+
+def position(value: int | None, name: str, path: str) -> int | None:
+    """Check a position. A negative one is the beginning."""
+    if value is None:
+        return None
+    if value > MAX_POSITION:
+        raise InvalidRequest(f"{name} is larger than any position", path=f"{path}.{name}")
+    return max(value, 0)
+
+
+def batch_size(value: int | None, path: str) -> int:
+    """Check a batch size: how many messages, or -1 for all."""
+    if value is None:
+        return DEFAULT_BATCH_SIZE
+    if not -1 <= value <= MAX_BATCH_SIZE:
+        raise InvalidRequest(
+            f"batchSize must be from 0 to {MAX_BATCH_SIZE}, or -1 for all", path=f"{path}.batchSize"
+        )
+    return value
+
+
+def backward(direction: str | None, path: str) -> bool:
+    """Check a direction."""
+    if direction not in (None, "forward", "backward"):
+        raise InvalidRequest(
+            'direction must be "forward" or "backward"', path=f"{path}.direction"
+        )
+    return direction == "backward"
+
+
+def message_type(value: str | None, path: str) -> str | None:
+    """Check a type filter."""
+    return None if value is None else names.check_message_type(value, f"{path}.type")
+
+
+def correlation(value: str | None, path: str) -> str | None:
+    """Check a correlation category."""
+    return None if value is None else names.check_category(value, f"{path}.correlation")
+
+
+def group(value: GroupArgument | None, path: str) -> tuple[int, int] | None:
+    """Check a consumer group."""
+    if value is None:
+        return None
+    return checked_group(value.member, value.size, f"{path}.consumerGroup")
+
+
+def checked_group(member: int, size: int, path: str) -> tuple[int, int]:
+    """Check a member and a size: 0 <= member < size <= 32767."""
+    if not 1 <= size <= MAX_GROUP_SIZE:
+        raise InvalidRequest(
+            f"consumer group size must be from 1 to {MAX_GROUP_SIZE}", path=f"{path}.size"
+        )
+    if not 0 <= member < size:
+        raise InvalidRequest(
+            f"consumer group member must be from 0 to size - 1, which is {size - 1}",
+            path=f"{path}.member",
+        )
+    return member, size

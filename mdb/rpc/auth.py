@@ -1,0 +1,69 @@
+"""Who calls: from the Authorization header to a namespace.
+
+A caller is found before its arguments are looked at, but in test mode a namespace is created
+only after them: a bad call creates nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from mdb.core.errors import AuthInvalidToken, AuthRequired, AuthUnauthorized
+from mdb.database import Database
+from mdb.namespace import Namespace
+from mdb.rpc.testmode import TestMode
+
+# What is still to be done once the arguments are good: returns the namespace, and the token to
+# tell the caller where the server chose it.
+Later: TypeAlias = Callable[[], Awaitable[tuple[Namespace, str | None]]]
+
+SCHEME = "bearer"
+
+
+def bearer(authorization: str | None) -> str | None:
+    """Return the token of an Authorization header, None where there is none."""
+    if authorization is None:
+        return None
+    scheme, _, token = authorization.strip().partition(" ")
+    if scheme.lower() != SCHEME:
+        raise AuthInvalidToken("the Authorization header must be: Bearer <token>")
+    return token.strip()
+
+
+class Auth:
+    """Finds callers. `test_mode` None: nobody gets in without a token."""
+
+    def __init__(self, database: Database, test_mode: TestMode | None) -> None:
+        """No I/O."""
+        self._database = database
+        self.test_mode = test_mode
+
+    async def caller(self, token: str | None, *, admin: bool, own: bool) -> Namespace | Later:
+        """Return the token's namespace, or (test mode) what will make it.
+
+        `admin`: only the admin's token will do. `own`: the call names a namespace itself, so
+        that one made up for it would be of no use. Raises the `AUTH_…` errors.
+        """
+        if token is None:
+            if self.test_mode is None or admin or own:
+                raise AuthRequired
+            return self.test_mode.join
+        known = self._database.known(token)
+        if known is None:
+            try:
+                known = await self._database.authenticate(token)
+            except AuthUnauthorized:
+                if self.test_mode is None or admin:
+                    raise
+                return self._adopting(self.test_mode, token)
+        if admin and not known.is_default:
+            raise AuthUnauthorized("the method is the admin's")
+        return known
+
+    @staticmethod
+    def _adopting(test_mode: TestMode, token: str) -> Later:
+        async def adopt() -> tuple[Namespace, None]:
+            return await test_mode.adopt(token), None
+
+        return adopt

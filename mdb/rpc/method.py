@@ -1,0 +1,114 @@
+"""What an RPC method is: a row in the table that parsing, access, and the API document share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from mdb.core.errors import InvalidRequest
+from mdb.rpc.context import Context
+from mdb.rpc.reply import Body
+
+# Who may call: anyone; whoever has a token, on its namespace; the named namespace's own token
+# or the admin's; the admin alone.
+Access: TypeAlias = Literal["open", "namespace", "own", "admin"]
+
+Handler: TypeAlias = Callable[..., Awaitable[bytes | Body]]
+
+_PLACE = re.compile(r" - at `\$(?P<path>.*)`$", re.DOTALL)
+
+
+class Parameter:
+    """One argument of a method, at its place in the array.
+
+    `type` is what msgspec decodes it into; an optional one may be left out or null.
+    """
+
+    __slots__ = ("_decode", "name", "required", "type")
+
+    def __init__(self, name: str, type: Any, *, required: bool = True) -> None:  # noqa: A002
+        """Build the decoder once."""
+        self.name = name
+        self.type = type
+        self.required = required
+        self._decode = msgspec.json.Decoder(type).decode
+
+    def parse(self, raw: msgspec.Raw | None, path: str) -> Any:
+        """Decode the argument; raise `InvalidRequest` naming its place."""
+        if raw is None or (not self.required and bytes(raw) == b"null"):
+            if self.required:
+                raise InvalidRequest(f"argument {self.name} is missing", path=path)
+            return None
+        try:
+            return self._decode(raw)
+        except msgspec.ValidationError as exc:
+            text = str(exc)
+            inner = _PLACE.search(text)
+            place = path + (inner["path"] if inner else "")
+            raise InvalidRequest(f"{self.name}: {_PLACE.sub('', text)}", path=place) from exc
+        except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+            raise InvalidRequest(f"{self.name}: not valid JSON", path=path) from exc
+
+
+class Method:
+    """A row of the table.
+
+    `handler(context, *arguments)` gives the JSON result. `prepare` turns the decoded arguments
+    into what the handler takes, and refuses bad ones, before anything is done or created.
+    """
+
+    __slots__ = (
+        "access",
+        "handler",
+        "name",
+        "parameters",
+        "prepare",
+        "queued",
+        "result",
+        "summary",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        summary: str,
+        access: Access,
+        parameters: Sequence[Parameter],
+        handler: Handler,
+        *,
+        result: Any,
+        prepare: Callable[..., tuple[Any, ...]] | None = None,
+        queued: bool = False,
+    ) -> None:
+        """Name a method. `result` is the type of its answer, for the API document.
+
+        `queued`: its deadline is kept by the namespace's actor.
+        """
+        self.name = name
+        self.summary = summary
+        self.access = access
+        self.parameters = tuple(parameters)
+        self.handler = handler
+        self.result = result
+        self.prepare = prepare
+        self.queued = queued
+
+    def arguments(self, parts: Sequence[msgspec.Raw]) -> tuple[Any, ...]:
+        """Decode and check the arguments that follow the method's name in the array."""
+        given = len(parts) - 1
+        if given > len(self.parameters):
+            raise InvalidRequest(
+                f"{self.name} takes at most {len(self.parameters)} arguments, got {given}",
+                path=f"$[{len(self.parameters) + 1}]",
+            )
+        values = tuple(
+            parameter.parse(parts[place] if place <= given else None, f"$[{place}]")
+            for place, parameter in enumerate(self.parameters, start=1)
+        )
+        return self.prepare(*values) if self.prepare is not None else values
+
+
+__all__ = ["Access", "Context", "Handler", "Method", "Parameter"]

@@ -1,0 +1,222 @@
+"""`ns.*`: namespaces, for their owners and the admin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mdb.core import jsonrules, names, tokens
+from mdb.core.errors import AuthInvalidToken, InvalidRequest
+from mdb.core.messages import NamespaceRecord
+from mdb.core.times import iso_millis
+from mdb.database import NewNamespace
+from mdb.rpc.context import Context
+from mdb.rpc.method import Method, Parameter
+from mdb.rpc.results import encode
+
+LIST_DEFAULT = 100
+LIST_MAX = 1000
+
+# Bytes of a namespace's own description and metadata: they travel with each listing.
+DESCRIPTION_LIMIT = 10_000
+
+
+class CreateOptions(msgspec.Struct, forbid_unknown_fields=True):
+    """`token`: the one to give it, well-formed and naming this namespace."""
+
+    description: str | None = None
+    metadata: msgspec.Raw | None = None
+    token: str | None = None
+
+
+class ListOptions(msgspec.Struct, forbid_unknown_fields=True):
+    """Which part of the list: at most `limit` (1 to 1000), after the first `offset`."""
+
+    limit: int | None = None
+    offset: int | None = None
+
+
+class Created(msgspec.Struct, rename="camel"):
+    """A new namespace, and its token, which is not shown again."""
+
+    namespace: str
+    token: str
+    created_at: str
+
+
+class Deleted(msgspec.Struct, rename="camel"):
+    """What was deleted."""
+
+    namespace: str
+    deleted_at: str
+    messages_deleted: int
+
+
+class Listed(msgspec.Struct, rename="camel"):
+    """A namespace in a listing."""
+
+    namespace: str
+    description: str | None
+    created_at: str
+    message_count: int
+
+
+class Info(msgspec.Struct, rename="camel"):
+    """A namespace, and what it holds. `head`: its highest globalPosition, or 0."""
+
+    namespace: str
+    description: str | None
+    metadata: Any
+    created_at: str
+    incarnation: str
+    message_count: int
+    stream_count: int
+    head: int
+    last_activity: str | None
+
+
+def _check_token(token: str, namespace: str) -> None:
+    try:
+        named = tokens.parse(token).namespace
+    except AuthInvalidToken as exc:
+        raise InvalidRequest("token is not of a token's form", path="$[2].token") from exc
+    if named != namespace:
+        raise InvalidRequest("token names another namespace", path="$[2].token")
+
+
+def _metadata(raw: msgspec.Raw | None) -> bytes | None:
+    text = b"null" if raw is None else bytes(raw)
+    if text == b"null":
+        return None
+    if not text.startswith(b"{"):
+        raise InvalidRequest("metadata must be an object or null", path="$[2].metadata")
+    if len(text) > DESCRIPTION_LIMIT:
+        raise InvalidRequest(
+            f"metadata must be at most {DESCRIPTION_LIMIT} bytes", path="$[2].metadata"
+        )
+    return jsonrules.check(text, "$[2].metadata")
+
+
+def _prepare_create(namespace: str, options: CreateOptions | None) -> tuple[NewNamespace]:
+    names.check_namespace_id(namespace, "$[1]")
+    options = options or CreateOptions()
+    description = options.description
+    if description is not None and len(description.encode()) > DESCRIPTION_LIMIT:
+        raise InvalidRequest(
+            f"description must be at most {DESCRIPTION_LIMIT} bytes", path="$[2].description"
+        )
+    if description is not None and "\0" in description:
+        raise InvalidRequest("description must not hold NUL", path="$[2].description")
+    if options.token is not None:
+        _check_token(options.token, namespace)
+    return (NewNamespace(namespace, description, _metadata(options.metadata), options.token),)
+
+
+async def _create(context: Context, new: NewNamespace) -> bytes:
+    namespace, token = await context.database.create_namespace(new)
+    created_at = iso_millis(namespace.record.created_at)
+    return encode(Created(namespace.id, token, created_at))
+
+
+def _prepare_id(namespace: str) -> tuple[str]:
+    return (names.check_namespace_id(namespace, "$[1]"),)
+
+
+def _prepare_delete(namespace: str) -> tuple[str]:
+    names.check_namespace_id(namespace, "$[1]")
+    if namespace == "default":
+        raise InvalidRequest("the namespace default cannot be deleted", path="$[1]")
+    return (namespace,)
+
+
+async def _delete(context: Context, namespace: str) -> bytes:
+    context.check_own(namespace)
+    deleted_at, count = await context.database.delete_namespace(namespace)
+    return encode(Deleted(namespace, iso_millis(deleted_at), count))
+
+
+def _prepare_list(options: ListOptions | None) -> tuple[int, int]:
+    options = options or ListOptions()
+    limit = LIST_DEFAULT if options.limit is None else options.limit
+    if not 1 <= limit <= LIST_MAX:
+        raise InvalidRequest(f"limit must be from 1 to {LIST_MAX}", path="$[1].limit")
+    offset = options.offset or 0
+    if not 0 <= offset < 2**63:
+        raise InvalidRequest("offset must not be negative", path="$[1].offset")
+    return limit, offset
+
+
+async def _list(context: Context, limit: int, offset: int) -> bytes:
+    store = context.database.store
+    found = []
+    for record in await store.list_namespaces(limit, offset):
+        count = await store.namespace(record).message_count()
+        created_at = iso_millis(record.created_at)
+        found.append(Listed(record.id, record.description, created_at, count))
+    return encode(found)
+
+
+async def _info(context: Context, namespace: str) -> bytes:
+    context.check_own(namespace)
+    record = (await context.database.namespace(namespace)).record
+    stats = await context.database.store.namespace(record).stats()
+    return encode(
+        Info(
+            record.id,
+            record.description,
+            _raw(record),
+            iso_millis(record.created_at),
+            record.incarnation,
+            stats.message_count,
+            stats.stream_count,
+            stats.head,
+            None if stats.last_activity is None else iso_millis(stats.last_activity),
+        )
+    )
+
+
+def _raw(record: NamespaceRecord) -> msgspec.Raw | None:
+    return None if record.metadata is None else msgspec.Raw(record.metadata)
+
+
+_ID = Parameter("namespace", str)
+
+METHODS = (
+    Method(
+        "ns.create",
+        "Create a namespace.",
+        "admin",
+        (_ID, Parameter("options", CreateOptions, required=False)),
+        _create,
+        result=Created,
+        prepare=_prepare_create,
+    ),
+    Method(
+        "ns.delete",
+        "Delete a namespace and all it holds.",
+        "own",
+        (_ID,),
+        _delete,
+        result=Deleted,
+        prepare=_prepare_delete,
+    ),
+    Method(
+        "ns.list",
+        "List namespaces.",
+        "admin",
+        (Parameter("options", ListOptions, required=False),),
+        _list,
+        result=list[Listed],
+        prepare=_prepare_list,
+    ),
+    Method(
+        "ns.info",
+        "What a namespace is and holds.",
+        "own",
+        (_ID,),
+        _info,
+        result=Info,
+        prepare=_prepare_id,
+    ),
+)

@@ -1,0 +1,110 @@
+"""Migrations: what is there, what was applied, and what remains to be done.
+
+A migration is a folder `migrations/<backend>/<metadata|namespace>/NNN_slug/` of `.sql` files, one
+object a file, run in the order of their names. Each database keeps a table `schema_migrations`
+with version, name, checksum and time. This module decides; the stores read that table, take the
+lock, and run the scripts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import msgspec
+
+Backend: TypeAlias = Literal["sqlite", "postgres"]
+Scope: TypeAlias = Literal["metadata", "namespace"]
+
+
+class MigrationError(Exception):
+    """The schema of a database does not fit this program."""
+
+
+class NewerSchemaError(MigrationError):
+    """The database was migrated by a newer mdb than this one."""
+
+
+class ChangedMigrationError(MigrationError):
+    """A migration that the database holds is not the one that this program ships."""
+
+
+class Migration(msgspec.Struct, frozen=True):
+    """One step of a schema. `checksum`: SHA-256 over its files' names and texts, in hex."""
+
+    version: int
+    name: str
+    checksum: str
+    scripts: tuple[tuple[str, str], ...]
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """A row of `schema_migrations`."""
+
+    version: int
+    name: str
+    checksum: str
+
+
+def _root() -> Traversable:
+    packaged = resources.files("mdb").joinpath("migrations")
+    if packaged.is_dir():
+        return packaged
+    # A checkout keeps them beside the package; a wheel carries them inside it.
+    return Path(__file__).resolve().parents[2] / "migrations"
+
+
+@cache
+def available(backend: Backend, scope: Scope) -> tuple[Migration, ...]:
+    """Return the migrations that this program ships, by version, which counts from 1 gapless."""
+    folder = _root().joinpath(backend, scope)
+    steps = sorted((f for f in folder.iterdir() if f.is_dir()), key=lambda f: f.name)
+    found = tuple(_read(step) for step in steps)
+    if [m.version for m in found] != list(range(1, len(found) + 1)):
+        raise MigrationError(f"migrations/{backend}/{scope}: the versions do not count from 1")
+    return found
+
+
+def _read(folder: Traversable) -> Migration:
+    number, _, slug = folder.name.partition("_")
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    scripts = tuple((f.name, f.read_text(encoding="utf-8")) for f in files)
+    digest = hashlib.sha256()
+    for name, text in scripts:
+        for part in (name, text):
+            encoded = part.encode()
+            # Lengths go in first, so that no two lists of files share a text to hash.
+            digest.update(len(encoded).to_bytes(8, "big"))
+            digest.update(encoded)
+    return Migration(int(number), slug, digest.hexdigest(), scripts)
+
+
+def pending(
+    shipped: Sequence[Migration], applied: Sequence[Applied], where: str
+) -> Sequence[Migration]:
+    """Return what is still to be applied to the database that `where` names.
+
+    Raises `NewerSchemaError` where it holds a version that this program does not know, and
+    `ChangedMigrationError` where one that it holds differs from the one that is shipped.
+    """
+    known = {m.version: m for m in shipped}
+    for row in sorted(applied, key=lambda r: r.version):
+        migration = known.get(row.version)
+        if migration is None:
+            raise NewerSchemaError(
+                f"{where} has schema version {row.version} ({row.name}); this mdb knows versions "
+                f"up to {len(shipped)}: run a newer mdb"
+            )
+        if migration.checksum != row.checksum:
+            raise ChangedMigrationError(
+                f"{where}: migration {row.version} ({row.name}) was applied with checksum "
+                f"{row.checksum[:12]}, but this mdb ships {migration.checksum[:12]}: "
+                "a migration must not be changed once it was applied"
+            )
+    done = {row.version for row in applied}
+    return [m for m in shipped if m.version not in done]

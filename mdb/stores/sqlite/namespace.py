@@ -1,0 +1,195 @@
+"""One namespace in SQLite: its connections, and which worker runs what on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Protocol, TypeVar
+
+import apsw
+import trio
+
+from mdb.core.messages import (
+    Append,
+    CategoryInfo,
+    Follow,
+    NamespaceRecord,
+    NamespaceStats,
+    Outcome,
+    Page,
+    PokePage,
+    Query,
+    StreamInfo,
+)
+from mdb.stores.sqlite import reads, writes
+from mdb.stores.sqlite.connect import reading, writing
+from mdb.stores.sqlite.workers import Workers
+
+T = TypeVar("T")
+
+
+class Connections(Protocol):
+    """Where a namespace's connections come from: a file's (many) or memory's (one, shared).
+
+    All of it runs in a worker, but for `give_back` and `close_idle`.
+    """
+
+    def writer(self) -> apsw.Connection:
+        """Open the write connection; migrate the schema first if this is its first use."""
+        ...
+
+    def close_writer(self, db: apsw.Connection) -> None:
+        """Close it."""
+
+    def reader(self) -> apsw.Connection:
+        """Take a connection to read with, opening one if none is idle."""
+        ...
+
+    def give_back(self, db: apsw.Connection) -> None:
+        """Return it."""
+
+
+class SqliteNamespace:
+    """`NamespaceStore` for SQLite. Writes and reads use separate connections (but in memory).
+
+    `turn` is a lock where there is one connection for everything, else None.
+    """
+
+    def __init__(
+        self,
+        record: NamespaceRecord,
+        connections: Connections,
+        *,
+        writers: Workers,
+        readers: Workers,
+        turn: trio.Lock | None,
+    ) -> None:
+        """No I/O: the file is opened when it is first used."""
+        self.record = record
+        self._connections = connections
+        self._writers = writers
+        self._readers = readers
+        self._turn = turn
+        self._writer: apsw.Connection | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the write connection is open."""
+        return self._writer is not None
+
+    # The write side. One task, the namespace's actor, calls these.
+
+    async def open(self) -> None:
+        """Open the write connection, anew if it was open. See `NamespaceStore.open`."""
+
+        def reopen() -> None:
+            # After a fault of the file nothing that a connection still remembers is trusted.
+            self._close()
+            self._open()
+
+        with writing():
+            await self._exclusive(self._writers, reopen)
+
+    def _open(self) -> None:
+        if self._writer is None:
+            self._writer = self._connections.writer()
+
+    async def commit(self, questions: Sequence[Append]) -> Sequence[Outcome]:
+        """Write a batch. See `NamespaceStore.commit`."""
+        return await self._write(partial(writes.commit, batch=questions))
+
+    async def settle(self, questions: Sequence[Append]) -> Sequence[Outcome | None]:
+        """Find out what became of a batch. See `NamespaceStore.settle`."""
+        return await self._write(partial(writes.settle, batch=questions))
+
+    async def _write(self, function: Callable[[apsw.Connection], T]) -> T:
+        def run() -> T:
+            with writing():
+                self._open()
+            assert self._writer is not None
+            return function(self._writer)
+
+        # No interrupt: a commit that has begun ends, and its caller's limit is the actor's.
+        return await self._exclusive(self._writers, run)
+
+    async def release(self) -> None:
+        """Keep the connection: an idle one costs a file handle, and the actor stops soon."""
+
+    async def close(self) -> None:
+        """Close the write connection. See `NamespaceStore.close`."""
+        await self._exclusive(self._writers, self._close)
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            db, self._writer = self._writer, None
+            self._connections.close_writer(db)
+
+    # The read side. Any task, at any time.
+
+    async def read(self, query: Query, limit: int) -> Page:
+        """Read a page. See `NamespaceStore.read`."""
+        return await self._read(lambda db: reads.read(db, query, limit))
+
+    async def last(self, stream: str, message_type: str | None) -> bytes | None:
+        """Return the last message. See `NamespaceStore.last`."""
+        return await self._read(lambda db: reads.last(db, stream, message_type))
+
+    async def version(self, stream: str) -> int | None:
+        """Return the stream's version. See `NamespaceStore.version`."""
+        return await self._read(lambda db: reads.version(db, stream))
+
+    async def head(self) -> int:
+        """Return the namespace's head. See `NamespaceStore.head`."""
+        return await self._read(reads.head)
+
+    async def pokes(self, follow: Follow, after: int, limit: int) -> PokePage:
+        """Read notices. See `NamespaceStore.pokes`."""
+        return await self._read(lambda db: reads.pokes(db, follow, after, limit))
+
+    async def message_count(self) -> int:
+        """Count messages. See `NamespaceStore.message_count`."""
+        return await self._read(reads.message_count)
+
+    async def stats(self) -> NamespaceStats:
+        """Count. See `NamespaceStore.stats`."""
+        return await self._read(reads.stats)
+
+    async def streams(self, prefix: str, after: str, limit: int) -> Sequence[StreamInfo]:
+        """List streams. See `NamespaceStore.streams`."""
+        return await self._read(lambda db: reads.streams(db, prefix, after, limit))
+
+    async def categories(self) -> Sequence[CategoryInfo]:
+        """List categories. See `NamespaceStore.categories`."""
+        return await self._read(reads.categories)
+
+    async def _read(self, function: Callable[[apsw.Connection], T]) -> T:
+        taken: list[apsw.Connection] = []
+        done: list[apsw.Connection] = []
+
+        def run() -> T:
+            db = self._connections.reader()
+            taken.append(db)
+            try:
+                return function(db)
+            finally:
+                done.append(db)
+
+        def interrupt() -> None:
+            for db in taken:
+                db.interrupt()
+
+        try:
+            with reading():
+                return await self._exclusive(self._readers, run, interrupt)
+        finally:
+            # A connection whose function never ended stays with it.
+            for db in done:
+                self._connections.give_back(db)
+
+    async def _exclusive(
+        self, workers: Workers, run: Callable[[], T], interrupt: Callable[[], None] | None = None
+    ) -> T:
+        if self._turn is None:
+            return await workers.run(run, interrupt)
+        async with self._turn:
+            return await workers.run(run, interrupt)

@@ -1,0 +1,4 @@
+-- What is stored under an id.
+SELECT stream_name, type, position, global_position, data, metadata
+FROM messages
+WHERE id = ?

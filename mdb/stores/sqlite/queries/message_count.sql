@@ -1,0 +1,2 @@
+-- How many messages the namespace holds.
+SELECT count(*) FROM messages

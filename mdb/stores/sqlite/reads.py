@@ -1,0 +1,189 @@
+"""The read side: plain functions on one connection, run in a worker.
+
+A row comes out of SQLite as the JSON text of the message, so that Python only joins. Every query
+here goes along an index in the order of its answer and stops at its limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import apsw
+
+from mdb.core.messages import (
+    AllQuery,
+    CategoryInfo,
+    CategoryQuery,
+    Follow,
+    NamespaceStats,
+    Page,
+    Poke,
+    PokePage,
+    Query,
+    StreamInfo,
+    StreamQuery,
+)
+from mdb.core.names import category
+from mdb.stores.base import PAGE_BYTES, POKES_WINDOW
+from mdb.stores.queries import load
+
+_SQL = load("mdb.stores.sqlite")
+
+# The largest position; stands for "the end" going backward, and for "no upper bound".
+END = 2**63 - 1
+
+
+def read(db: apsw.Connection, query: Query, limit: int) -> Page:
+    """Read one page (see `NamespaceStore.read`)."""
+    name, arguments = _plan(db, query)
+    rows: list[str] = []
+    size, last, cut = 0, 0, False
+    for last, row in db.execute(_SQL[name], {**arguments, "limit": limit}):
+        rows.append(row)
+        size += len(row)
+        if size >= PAGE_BYTES:
+            cut = True
+            break
+    return Page(",".join(rows).encode(), len(rows), last, cut or len(rows) == limit)
+
+
+def _plan(db: apsw.Connection, query: Query) -> tuple[str, Mapping[str, Any]]:
+    """Choose the named query and its arguments."""
+    direction = "backward" if query.backward else "forward"
+    bounds = {"type": query.type, "upto": END if query.upto is None else query.upto}
+    match query:
+        case StreamQuery():
+            position = _stream_position(db, query)
+            return f"stream_{direction}", {"stream": query.stream, "position": position, **bounds}
+        case CategoryQuery():
+            member, size = query.group or (None, None)
+            return f"category_{direction}", {
+                "category": query.category,
+                "position": _position(query),
+                "member": member,
+                "size": size,
+                "correlation": query.correlation,
+                **bounds,
+            }
+        case AllQuery():
+            return f"all_{direction}", {"position": _position(query), **bounds}
+
+
+def _position(query: Query) -> int:
+    if query.position is None:  # type: ignore[union-attr]
+        return END if query.backward else 0
+    return query.position  # type: ignore[union-attr]
+
+
+def _stream_position(db: apsw.Connection, query: StreamQuery) -> int:
+    if query.from_global is None:
+        return _position(query)
+    if query.backward:
+        return _first_above(db, query.stream, query.from_global) - 1
+    return _first_above(db, query.stream, query.from_global - 1)
+
+
+def _first_above(db: apsw.Connection, stream: str, global_position: int) -> int:
+    """Return the position of the stream's first message above a global position, or of the next.
+
+    A stream's global positions rise with its positions, so this is a binary search over the
+    stream's index: twenty look-ups in a stream of a million messages.
+    """
+    row = db.execute(_SQL["stream_version"], (stream,)).fetchone()
+    low, high = 0, 0 if row is None else row[0] + 1
+    while low < high:
+        middle = (low + high) // 2
+        _position, at = db.execute(_SQL["stream_step"], (stream, middle)).fetchone()
+        if at > global_position:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def last(db: apsw.Connection, stream: str, message_type: str | None) -> bytes | None:
+    """Return the JSON row of a stream's last message (of that type)."""
+    row = db.execute(_SQL["stream_last"], {"stream": stream, "type": message_type}).fetchone()
+    return None if row is None else row[0].encode()
+
+
+def version(db: apsw.Connection, stream: str) -> int | None:
+    """Return a stream's last position."""
+    row = db.execute(_SQL["stream_version"], (stream,)).fetchone()
+    return None if row is None else row[0]
+
+
+def head(db: apsw.Connection) -> int:
+    """Return the highest global position; commits are in its order, so nothing comes below it."""
+    found: int = db.execute(_SQL["head"]).fetchone()[0]
+    return found
+
+
+def pokes(db: apsw.Connection, follow: Follow, after: int, limit: int) -> PokePage:
+    """Read the next notices (see `NamespaceStore.pokes`)."""
+    # The head is read first: what is at or below it stays as it is, so that the two statements
+    # need no common transaction.
+    top = max(head(db), after)
+    # A stream's index holds nothing but its own messages; the others skip what they filter out.
+    bound = top if follow.kind == "stream" else min(top, after + POKES_WINDOW)
+    arguments: dict[str, Any] = {"after": after, "upto": bound, "limit": limit}
+    match follow.kind:
+        case "stream":
+            arguments["stream"] = follow.name
+            first = _first_above(db, follow.name, after)
+            arguments["position"] = max(first, follow.min_position)
+        case "category":
+            arguments["category"] = follow.name
+            arguments["member"], arguments["size"] = follow.group or (None, None)
+            arguments["correlation"] = follow.correlation
+        case "all":
+            pass
+    rows = db.execute(_SQL[f"pokes_{follow.kind}"], arguments)
+    found = tuple(Poke(*row) for row in rows)
+    upto = found[-1].global_position if len(found) == limit else bound
+    return PokePage(found, upto, more=upto < top)
+
+
+def message_count(db: apsw.Connection) -> int:
+    """Count messages."""
+    count: int = db.execute(_SQL["message_count"]).fetchone()[0]
+    return count
+
+
+def stats(db: apsw.Connection) -> NamespaceStats:
+    """Count messages and streams."""
+    newest = db.execute(_SQL["last_activity"]).fetchone()
+    stream_count = sum(1 for _ in _names(db, ""))
+    return NamespaceStats(message_count(db), stream_count, head(db), None if newest is None else newest[0])
+
+
+def _names(db: apsw.Connection, after: str) -> Iterator[str]:
+    """Walk the stream names above `after`: one index look-up a stream, not one a message."""
+    while row := db.execute(_SQL["stream_next"], (after,)).fetchone():
+        after = row[0]
+        yield after
+
+
+def streams(db: apsw.Connection, prefix: str, after: str, limit: int) -> list[StreamInfo]:
+    """List streams by code point order, which is SQLite's order of UTF-8 bytes."""
+    found: list[StreamInfo] = []
+    if after < prefix:
+        exact = db.execute(_SQL["stream_summary"], (prefix,)).fetchone()
+        if exact is not None:
+            found.append(StreamInfo(prefix, *exact))
+    for name in _names(db, max(prefix, after)):
+        if len(found) >= limit or not name.startswith(prefix):
+            break
+        found.append(StreamInfo(name, *db.execute(_SQL["stream_summary"], (name,)).fetchone()))
+    return found[:limit]
+
+
+def categories(db: apsw.Connection) -> list[CategoryInfo]:
+    """Count streams and messages by category."""
+    counts: dict[str, list[int]] = {}
+    for name in _names(db, ""):
+        entry = counts.setdefault(category(name), [0, 0])
+        entry[0] += 1
+        entry[1] += db.execute(_SQL["stream_count"], (name,)).fetchone()[0]
+    return [CategoryInfo(name, *counts[name]) for name in sorted(counts)]
