@@ -1,0 +1,411 @@
+"""The actor that owns a store and a mailbox: one transaction for everything that waits.
+
+The order of things, on which its users rely: a batch is committed once, its callers are answered,
+then it is published; nothing new is committed while the outcome of an earlier commit is open.
+
+What is known about the calls of the present batch is kept on the actor, not in its task, so it
+survives a crash: `_taken` are those without a final answer, and `_doubtful` those of them whose
+commit was begun and whose outcome is open.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Generic, TypeVar
+
+import trio
+
+from .connection import Connection
+from .errors import (
+    ActorError,
+    DeadlinePassed,
+    Down,
+    OutcomeUnknown,
+    Unavailable,
+    unavailable,
+)
+from .mailbox import Call, Mailbox
+from .settings import GroupCommitSettings, GroupCommitStatistics
+from .store import Deferred, Store, StoreFault, check_length
+from .supervisor import supervise
+
+LOGGER = logging.getLogger("actors.group_commit")
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+COMMIT_ROUNDS = 3  # commits of one call that may break off, before it is taken for the cause
+DEFERRED_PAUSE = 0.002  # seconds before trying again when every call was deferred; doubled
+DEFERRED_PAUSE_CAP = 0.1  # seconds; the holder of the lock commits within some milliseconds
+
+
+class GroupCommitActor(Generic[Q, A]):
+    """Serialises writes to a store without a lock, and lets many callers share a transaction.
+
+    Args:
+        store: owned by the actor; nobody else may use it.
+        mailbox: where the questions come in; a new one by default.
+        publish: called, sync, with the questions and answers of each commit, in commit order,
+            after the callers were answered; also with those whose callers are gone.
+        on_batch: called, sync, with count, bytes and seconds of each committed batch.
+        on_error: called, sync, with every error that nobody else gets to see. What any of the
+            three callbacks raises is logged and does not hurt the actor.
+        name: for log lines.
+        rng: numbers in [0, 1) for the jitter.
+    """
+
+    def __init__(
+        self,
+        store: Store[Q, A],
+        mailbox: Mailbox[Q, A] | None = None,
+        *,
+        publish: Callable[[Sequence[Q], Sequence[A]], object] | None = None,
+        on_batch: Callable[[int, int, float], object] | None = None,
+        on_error: Callable[[Exception], object] | None = None,
+        settings: GroupCommitSettings | None = None,
+        name: str = "",
+        rng: Callable[[], float] = random.random,
+    ) -> None:
+        self.mailbox: Mailbox[Q, A] = Mailbox() if mailbox is None else mailbox
+        self.name = name
+        self.settings = GroupCommitSettings() if settings is None else settings
+        self._store = Connection(store, self.settings, self._report, rng)
+        self._publish = publish
+        self._on_batch = on_batch
+        self._on_error = on_error
+        self._rng = rng
+        self._taken: list[Call[Q, A]] = []
+        self._doubtful: list[Call[Q, A]] = []
+        self._started = False
+        self._released = False
+        self._fruitless = 0  # batches in a row of which every call was deferred
+        self._batches = 0
+        self._questions = 0
+        self._largest = 0
+        self._deferred = 0
+        self._uncertain = 0
+        self._restarts = 0
+
+    # The task
+
+    async def serve(
+        self, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Run under supervision. Returns when the mailbox is closed and everything answered.
+
+        `task_status.started` is given the mailbox once the store is open.
+
+        However it ends, no caller is left waiting: what the store may have written gets
+        `OutcomeUnknown`, the rest `Unavailable` (or `Down` after a cancellation), and so does
+        whoever puts something later.
+
+        Cancellation: a commit in progress is finished first (within its time limit), the store is
+        closed (within its own).
+
+        Raises:
+            RestartLimit: it crashed too often.
+            Unavailable: the store could not be opened at the very start; or whatever else
+                `Store.open` raises there.
+        """
+        settings = self.settings
+        try:
+            await supervise(
+                self.run,
+                intensity=settings.restart_intensity,
+                period=settings.restart_period,
+                backoff=settings.backoff,
+                backoff_cap=settings.backoff_cap,
+                jitter=settings.jitter,
+                on_crash=self._note_crash,
+                rng=self._rng,
+                task_status=task_status,
+            )
+        except Exception as error:
+            self._give_up(partial(unavailable, f"the actor gave up: {error}"))
+            raise
+        except BaseException:
+            self._give_up(Down)
+            raise
+
+    async def run(self, *, task_status: trio.TaskStatus[object] = trio.TASK_STATUS_IGNORED) -> None:
+        """One life of the actor; use `serve`, which looks after the next one.
+
+        The first life opens the store before it is started; a later one finds out first what
+        became of the calls that the crash left open.
+        """
+        try:
+            if not self._started:
+                await self._store.open()
+                self._started = True
+            task_status.started(self.mailbox)
+            await self._recover()
+            while True:
+                try:
+                    calls = await self._next_batch()
+                except trio.EndOfChannel:
+                    return
+                self._taken = calls
+                await self._process(calls)
+        finally:
+            await self._store.close()
+
+    async def _recover(self) -> None:
+        doubtful = set(self._doubtful)
+        untouched = [call for call in self._taken if call not in doubtful]
+        self._taken = list(self._doubtful)
+        self.mailbox.put_back(untouched)
+        if self._doubtful:
+            await self._process(await self._settle())
+
+    async def _next_batch(self) -> list[Call[Q, A]]:
+        settings = self.settings
+        if not self._released and self.mailbox.waiting == 0:
+            with trio.move_on_after(settings.idle_release):
+                return await self.mailbox.batch(settings.max_count, settings.max_bytes)
+            self._released = True
+            await self._store.release()
+        calls = await self.mailbox.batch(settings.max_count, settings.max_bytes)
+        self._released = False
+        return calls
+
+    # One batch
+
+    async def _process(self, calls: list[Call[Q, A]]) -> None:
+        """Bring every one of `calls` to an answer, or back into the queue."""
+        rounds = 0
+        unreached = 0
+        while calls:
+            if not self._store.is_open and not await self._store.reopen():
+                self._refuse(calls)
+                return
+            try:
+                answers = await self._commit(calls)
+            except Unavailable as error:
+                self._doubtful = []
+                unreached += 1
+                if unreached > 1:
+                    self._store.note_down(error)
+                    self._refuse(calls)
+                    return
+                self._store.is_open = False
+                calls = self._still_wanted(calls)
+            except OutcomeUnknown as error:
+                self._report("a commit broke off", error)
+                self._uncertain += 1
+                self._store.is_open = False
+                rounds += 1
+                calls = await self._settle()
+                if rounds == COMMIT_ROUNDS:
+                    reason = f"the commit broke off {rounds} times: {error}"
+                    self._fail(calls, partial(unavailable, reason))
+                    return
+            except StoreFault:
+                raise
+            except Exception as error:
+                self._doubtful = []
+                await self._isolate(calls, error)
+                return
+            else:
+                self._deliver(calls, answers)
+                await self._pause_if_fruitless()
+                return
+
+    async def _isolate(self, calls: list[Call[Q, A]], error: Exception) -> None:
+        """The transaction was rolled back: let only the guilty ones fail."""
+        if len(calls) == 1:
+            self._finish(calls)
+            calls[0].fail(error)
+            return
+        for call in calls:
+            await self._process(self._still_wanted([call]))
+
+    async def _commit(self, calls: list[Call[Q, A]]) -> Sequence[A | Deferred]:
+        questions = [call.question for call in calls]
+        self._doubtful = calls
+        begun = trio.current_time()
+        limit = self.settings.commit_timeout
+        answers: Sequence[A | Deferred] | None = None
+        try:
+            with trio.move_on_after(limit, shield=True):
+                answers = await self._store.store.commit(questions)
+        except trio.TooSlowError as error:  # of a driver that enforces the deadline by itself
+            raise OutcomeUnknown(f"the commit timed out: {error}") from error
+        if answers is None:
+            raise OutcomeUnknown(f"no outcome of the commit within {limit:g} s")
+        check_length("commit", answers, calls)
+        self._store.note_up()
+        self._batches += 1
+        self._largest = max(self._largest, len(calls))
+        if self._on_batch is not None:
+            seconds = trio.current_time() - begun
+            self._guard(self._on_batch, len(calls), sum(call.size for call in calls), seconds)
+        return answers
+
+    def _deliver(self, calls: list[Call[Q, A]], answers: Sequence[A | Deferred]) -> None:
+        """Answer, put back, publish."""
+        self._doubtful = []
+        self._finish(calls)
+        questions: list[Q] = []
+        final: list[A] = []
+        back: list[Call[Q, A]] = []
+        for call, answer in zip(calls, answers, strict=True):
+            if isinstance(answer, Deferred):
+                back.append(call)
+            else:
+                questions.append(call.question)
+                final.append(answer)
+                call.answer(answer)
+        if back:
+            self._deferred += len(back)
+            self.mailbox.put_back(back)
+        self._fruitless = 0 if final else self._fruitless + 1
+        self._announce(questions, final)
+
+    def _announce(self, questions: list[Q], answers: list[A]) -> None:
+        self._questions += len(questions)
+        if questions and self._publish is not None:
+            self._guard(self._publish, questions, answers)
+
+    async def _pause_if_fruitless(self) -> None:
+        if self._fruitless:
+            pause = DEFERRED_PAUSE * 2 ** min(self._fruitless - 1, 10)
+            await trio.sleep(min(DEFERRED_PAUSE_CAP, pause))
+
+    def _still_wanted(self, calls: list[Call[Q, A]]) -> list[Call[Q, A]]:
+        """Without those whose time is over; nothing was written of any of `calls`."""
+        now = trio.current_time()
+        self._fail([call for call in calls if call.deadline <= now], DeadlinePassed)
+        self._finish([call for call in calls if call.done])
+        return [call for call in calls if not call.done]
+
+    def _fail(self, calls: list[Call[Q, A]], error: Callable[[], Exception]) -> None:
+        self._finish(calls)
+        for call in calls:
+            call.fail(error())
+
+    def _finish(self, calls: list[Call[Q, A]]) -> None:
+        """Forget calls that have been brought to an end."""
+        if calls == self._taken:
+            self._taken = []
+        elif calls:
+            gone = set(calls)
+            self._taken = [call for call in self._taken if call not in gone]
+
+    # Refusing
+
+    def _refuse(self, calls: list[Call[Q, A]]) -> None:
+        """Answer `calls` and everything queued: the store cannot be reached."""
+        error = partial(unavailable, self._store.down_reason)
+        self._fail(calls, error)
+        self.mailbox.refuse(error)
+
+    # An open outcome
+
+    async def _settle(self) -> list[Call[Q, A]]:
+        """Find out what became of the doubtful calls, and answer them.
+
+        Returns: those that were not written and may be committed again.
+        """
+        give_up_at = trio.current_time() + self.settings.settle_limit
+        attempt = 0
+        while True:
+            try:
+                await self._store.open()
+                with trio.fail_after(self.settings.settle_timeout):
+                    found = await self._store.store.settle([c.question for c in self._doubtful])
+                check_length("settle", found, self._doubtful)
+                break
+            except Exception as error:
+                attempt += 1
+                self._store.note_down(error)
+                if trio.current_time() >= give_up_at:
+                    raise
+                await self._refuse_for(self._store.delay(attempt))
+        self._store.note_up()
+        return self._deliver_settled(found)
+
+    def _deliver_settled(self, found: Sequence[A | None]) -> list[Call[Q, A]]:
+        calls, self._doubtful = self._doubtful, []
+        questions: list[Q] = []
+        answers: list[A] = []
+        unwritten: list[Call[Q, A]] = []
+        for call, answer in zip(calls, found, strict=True):
+            if answer is None:
+                unwritten.append(call)
+            else:
+                questions.append(call.question)
+                answers.append(answer)
+                call.answer(answer)
+        again = self._still_wanted(unwritten)
+        self._taken = [call for call in self._taken if not call.done]
+        self._announce(questions, answers)
+        return again
+
+    async def _refuse_for(self, seconds: float) -> None:
+        """Refuse what is queued and what comes in, and tell those whose time is over."""
+        until = trio.current_time() + seconds
+        error = partial(unavailable, self._store.down_reason)
+        while (now := trio.current_time()) < until:
+            self.mailbox.expire(now, self.settings.grace)
+            ends = [call.deadline + self.settings.grace for call in self._doubtful if not call.done]
+            with trio.move_on_at(min([until, *ends])):
+                await self._refuse_arrivals(error)
+
+    async def _refuse_arrivals(self, error: Callable[[], Exception]) -> None:
+        try:
+            while True:
+                for call in await self.mailbox.batch(self.settings.max_count, 1 << 62):
+                    call.fail(error())
+        except trio.EndOfChannel:  # closed and drained, but the outcome is still open
+            await trio.sleep_forever()
+
+    # The end, and what nobody else reports
+
+    def _give_up(self, error: Callable[[], ActorError]) -> None:
+        for call in self._doubtful:
+            call.fail(OutcomeUnknown())
+        for call in self.mailbox.in_flight:
+            call.fail(error())
+        self._taken, self._doubtful = [], []
+        self.mailbox.close(error)
+        self.mailbox.refuse(error)
+
+    def _note_crash(self, error: Exception) -> None:
+        self._restarts += 1
+        if self._on_error is not None:
+            self._on_error(error)
+
+    def _report(self, what: str, error: Exception) -> None:
+        LOGGER.warning("%s: %s: %r", self.name or "actor", what, error)
+        if self._on_error is not None:
+            try:
+                self._on_error(error)
+            except Exception:
+                LOGGER.exception("%s: the error callback failed", self.name or "actor")
+
+    def _guard(self, callback: Callable[..., object], *args: object) -> None:
+        try:
+            callback(*args)
+        except Exception as error:
+            LOGGER.exception("%s: a callback failed", self.name or "actor")
+            self._report("a callback failed", error)
+
+    def statistics(self) -> GroupCommitStatistics:
+        """The state at this moment; the queue has its own (`mailbox.statistics`)."""
+        return GroupCommitStatistics(
+            batches=self._batches,
+            questions=self._questions,
+            largest_batch=self._largest,
+            deferred=self._deferred,
+            uncertain=self._uncertain,
+            opens=self._store.opens,
+            restarts=self._restarts,
+            available=self._store.is_open,
+        )
+
+    def __repr__(self) -> str:
+        state = "open" if self._store.is_open else "not open"
+        return f"<GroupCommitActor {self.name!r} {state}, {self.mailbox!r}>"
