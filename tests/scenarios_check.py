@@ -43,9 +43,9 @@ def not_run(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 def ids_in_python(source: str, prefixes: tuple[str, ...]) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            if node.name.startswith(prefixes) and not not_run(node):
-                yield from ids_in(node.name)
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if is_function and node.name.startswith(prefixes) and not not_run(node):
+            yield from ids_in(node.name)
 
 
 def ids_in_typescript(source: str) -> Iterator[str]:
