@@ -16,7 +16,7 @@ SOURCES = $(wildcard mdb actors tests bench)
 
 # Bun itself; what the suite in tests/external needs is pinned by its own bun.lock.
 BUN_VERSION := 1.4.4
-BUN_HOME := $(VENV)/bun
+BUN_HOME := $(VENV)/bun-$(BUN_VERSION)
 BUN := $(BUN_HOME)/node_modules/.bin/bun
 
 # Universal: one file for every supported Python, and no registry's address in it.
@@ -54,7 +54,7 @@ test-external: $(VENV)/run.stamp ## run the TypeScript suite of tests/external a
 	@if [ ! -f tests/external/package.json ]; then \
 		echo 'tests/external: no package.json, nothing to run'; \
 	else \
-		$(MAKE) --no-print-directory $(BUN) && \
+		$(MAKE) --silent --no-print-directory $(BUN) && \
 		cd tests/external && \
 		PATH="$(abspath $(BIN)):$$PATH" && export PATH && \
 		bun=$(abspath $(BUN)) && \
