@@ -1,0 +1,159 @@
+# The one door: everything that people and CI run here has a target. `make help` lists them.
+#
+# Needs Python 3.11 or newer and make, nothing else: what is missing is installed, pinned and
+# hashed, into .venv. Stamp files there make the second run start at once.
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
+# The lists are complete, so nothing is resolved; compiling is left to the first import. Together
+# that halves the time of the first run.
+INSTALL := $(PIP) install --no-compile --no-deps
+SOURCES = $(wildcard mdb actors tests bench)
+
+# Bun itself; what the suite in tests/external needs is pinned by its own bun.lock.
+BUN_VERSION := 1.4.4
+BUN_HOME := $(VENV)/bun-$(BUN_VERSION)
+BUN := $(BUN_HOME)/node_modules/.bin/bun
+
+# Universal: one file for every supported Python, and no registry's address in it.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+# ---- running and testing ---------------------------------------------------------------------
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
+	@echo '  Arguments go in ARGS, for example: make serve ARGS="--port 9000"'
+	@echo '  Another Python: make PYTHON=python3.13 TARGET (after make clean)'
+
+.PHONY: serve
+serve: $(VENV)/run.stamp ## run the server, on SQLite in ./data unless the environment says otherwise
+	@if [ -z "$$MESSAGEDB_DATA_DIR$$MESSAGEDB_DB_URL$$MESSAGEDB_DB_HOST" ]; then \
+		MESSAGEDB_DATA_DIR=data; export MESSAGEDB_DATA_DIR; \
+	fi; \
+	exec $(BIN)/mdb serve $(ARGS)
+
+.PHONY: test
+test: test-python test-external ## run every test: pytest, then the TypeScript suite
+
+.PHONY: test-python
+test-python: $(VENV)/test.stamp ## run pytest alone; ARGS picks tests
+	$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-external
+test-external: $(VENV)/run.stamp ## run the TypeScript suite of tests/external alone (needs Node.js)
+	@if [ ! -f tests/external/package.json ]; then \
+		echo 'tests/external: no package.json, nothing to run'; \
+	else \
+		$(MAKE) --silent --no-print-directory $(BUN) && \
+		cd tests/external && \
+		PATH="$(abspath $(BIN)):$$PATH" && export PATH && \
+		bun=$(abspath $(BUN)) && \
+		if [ -f bun.lock ]; then "$$bun" install --frozen-lockfile; else "$$bun" install; fi && \
+		"$$bun" test; \
+	fi
+
+.PHONY: bench
+bench: $(VENV)/test.stamp ## run the benchmarks
+	$(BIN)/python -m bench run $(ARGS)
+
+.PHONY: bench-check
+bench-check: $(VENV)/test.stamp ## run the benchmarks and compare with the baseline, in ratios
+	$(BIN)/python -m bench check $(ARGS)
+
+# ---- checking --------------------------------------------------------------------------------
+
+.PHONY: check
+check: check-lint check-types check-imports check-deps check-ci check-scenarios ## run every static check (make -k check: do not stop at the first)
+
+.PHONY: check-lint
+check-lint: $(VENV)/check.stamp ## ruff and flake8-async
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	find $(SOURCES) -name node_modules -prune -o -name '*.py' -exec $(BIN)/flake8-async {} +
+
+.PHONY: check-types
+check-types: $(VENV)/check.stamp ## mypy --strict, and the public API as another type checker sees it
+	$(BIN)/mypy
+	PATH="$(abspath $(BIN)):$$PATH" basedpyright --ignoreexternal --verifytypes actors
+	PATH="$(abspath $(BIN)):$$PATH" basedpyright --ignoreexternal --verifytypes mdb
+
+.PHONY: check-imports
+check-imports: $(VENV)/check.stamp ## the direction of imports between the layers
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: check-deps
+check-deps: $(VENV)/check.stamp ## imported packages are declared, declared ones are imported
+	$(BIN)/deptry mdb actors
+
+.PHONY: check-ci
+check-ci: $(VENV)/check.stamp ## CI's own script and workflow
+	$(BIN)/shellcheck .ci/run
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+.PHONY: check-scenarios
+check-scenarios: $(VENV)/check.stamp ## every scenario has a test, or a stated reason
+	$(BIN)/python tests/scenarios_check.py
+
+.PHONY: format
+format: $(VENV)/check.stamp ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# ---- setting up ------------------------------------------------------------------------------
+
+.PHONY: lock
+lock: $(VENV)/check.stamp ## pin the requirements anew after a change in pyproject.toml (UPGRADE=1: newest versions)
+	$(COMPILE) pyproject.toml requirements/build.in --all-extras -o requirements/check.txt
+	$(COMPILE) pyproject.toml -c requirements/check.txt --extra test -o requirements/test.txt
+	$(COMPILE) pyproject.toml -c requirements/check.txt -o requirements/run.txt
+	$(COMPILE) requirements/build.in -c requirements/check.txt -o requirements/build.txt
+
+.PHONY: clean
+clean: ## remove everything that was made here, except ./data
+	rm -rf $(VENV) dist build htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .import_linter_cache .hypothesis .schemathesis tests/external/node_modules
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/made.stamp:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "mdb needs Python 3.11 or newer; $(PYTHON) is $$("$(PYTHON)" -V 2>/dev/null || echo not there). Name one that is: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; \
+		exit 1; }
+	@"$(PYTHON)" -m venv --clear $(VENV)
+	@touch $@
+
+# Build isolation would fetch an unpinned build backend; ours is pinned in build.txt.
+$(VENV)/run.stamp: $(VENV)/made.stamp requirements/build.txt requirements/run.txt pyproject.toml
+	@echo 'Installing the pinned packages that the server needs into $(VENV)'
+	@$(INSTALL) --require-hashes -r requirements/build.txt -r requirements/run.txt
+	@$(INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/test.stamp: $(VENV)/run.stamp requirements/test.txt
+	@echo 'Installing the pinned packages that the tests need into $(VENV)'
+	@$(INSTALL) --require-hashes -r requirements/test.txt
+	@touch $@
+
+$(VENV)/check.stamp: $(VENV)/test.stamp requirements/check.txt
+	@echo 'Installing the pinned packages that the checks need into $(VENV)'
+	@$(INSTALL) --require-hashes -r requirements/check.txt
+	@touch $@
+
+$(BUN):
+	@command -v npm >/dev/null 2>&1 || { \
+		echo 'tests/external needs Node.js 20 or newer with npm (Debian: apt-get install nodejs npm)' >&2; \
+		exit 1; }
+	@echo 'Installing Bun $(BUN_VERSION) into $(BUN_HOME)'
+	@mkdir -p $(BUN_HOME)
+	@npm install --prefix $(BUN_HOME) --no-save --no-package-lock --no-audit --no-fund \
+		--loglevel=error bun@$(BUN_VERSION)
+	@touch $@

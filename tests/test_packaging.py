@@ -1,0 +1,112 @@
+"""What a wheel carries, and what the pinned requirements promise."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from mdb import resources
+
+ROOT = Path(__file__).resolve().parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LOCKS = ("build", "run", "test", "check")
+
+# name==version, perhaps a marker, perhaps a continuation: never an address.
+PIN = re.compile(r"[a-z0-9-]+==[\w.+!]+(?: ; [^\\]+)?(?: \\)?")
+HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}(?: \\)?")
+
+
+def shipped(folder: str) -> set[str]:
+    files = (ROOT / folder).rglob("*")
+    return {str(f.relative_to(ROOT)) for f in files if f.is_file() and "__pycache__" not in f.parts}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this tree, built by the pinned backend, without the network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    built = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert built.returncode == 0, f"hatchling (extra `test`) failed: {built.stderr}"
+    return next(folder.glob("*.whl"))
+
+
+def test_the_wheel_holds_both_packages_and_every_migration(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    migrations = {f"mdb/{name}" for name in shipped("migrations")}
+    assert shipped("mdb") | shipped("actors") | migrations <= names
+    assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {
+        "mdb",
+        "actors",
+    }
+
+
+def test_an_installed_wheel_finds_its_migrations(wheel: Path, tmp_path: Path) -> None:
+    """Unpacked elsewhere, with no checkout around it."""
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    load = "import runpy; print(runpy.run_path('mdb/resources.py')['migrations']())"
+    found = subprocess.run(
+        [sys.executable, "-I", "-c", load],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert Path(found.stdout.strip()) == (tmp_path / "mdb" / "migrations").resolve()
+
+
+def test_a_checkout_finds_its_migrations() -> None:
+    assert resources.migrations() == ROOT / "migrations"
+
+
+def test_missing_migrations_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(resources, "_PACKAGE", tmp_path / "mdb")
+    with pytest.raises(FileNotFoundError, match=re.escape(str(tmp_path / "mdb" / "migrations"))):
+        resources.migrations()
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_pinned_requirements_hold_versions_and_hashes_only(name: str) -> None:
+    for line in (ROOT / "requirements" / f"{name}.txt").read_text().splitlines():
+        assert line.startswith("#") or PIN.fullmatch(line) or HASH.fullmatch(line), line
+        assert "://" not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "extras"), [("run", ()), ("test", ("test",)), ("check", ("test", "check"))]
+)
+def test_pinned_requirements_answer_what_the_project_declares(
+    name: str, extras: tuple[str, ...]
+) -> None:
+    """Someone who changes a dependency has to run `make lock`."""
+    declared = list(PYPROJECT["project"]["dependencies"])
+    for extra in extras:
+        declared += PYPROJECT["project"]["optional-dependencies"][extra]
+    text = (ROOT / "requirements" / f"{name}.txt").read_text()
+    pins = re.findall(r"^([a-z0-9-]+)==(\S+)", text, re.MULTILINE)
+    for requirement in map(Requirement, declared):
+        own = [v for n, v in pins if n == canonicalize_name(requirement.name)]
+        assert own, f"{requirement} is not in {name}.txt: make lock"
+        assert all(requirement.specifier.contains(v) for v in own), f"{requirement}: {own}"
+
+
+def test_every_pinned_set_agrees_with_the_others() -> None:
+    """They are installed one after the other into one environment."""
+    everything = (ROOT / "requirements" / "check.txt").read_text()
+    for name in LOCKS:
+        text = (ROOT / "requirements" / f"{name}.txt").read_text()
+        for pin in re.findall(r"^[a-z0-9-]+==[^\s]+", text, re.MULTILINE):
+            assert pin in everything, f"{pin} of {name}.txt is not in check.txt"
