@@ -6,7 +6,7 @@ The order of judgement: JSON and method, token, arguments. Whatever goes wrong i
 from __future__ import annotations
 
 import logging
-import uuid
+import secrets
 
 import msgspec
 import trio
@@ -60,7 +60,7 @@ class Dispatcher:
 
         `request_id`: the client's own, if it sent a sane one.
         """
-        headers = [("X-Request-Id", request_id or str(uuid.uuid4()))]
+        headers = [("X-Request-Id", request_id or secrets.token_hex(16))]
         try:
             parts = jsonrules.decode_body(body)
             result = await self._call(parts, authorization, headers)

@@ -1,0 +1,269 @@
+"""`GET /subscribe`: from the query to a stream of server-sent events."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from types import TracebackType
+
+import msgspec
+import trio
+from quart.wrappers.response import ResponseBody
+
+from mdb.core import names
+from mdb.core.errors import AuthRequired, AuthUnauthorized, InvalidRequest
+from mdb.core.messages import Follow
+from mdb.database import Database
+from mdb.follow import Delivery, Ended, Follower
+from mdb.namespace import Namespace
+from mdb.rpc.arguments import MAX_POSITION, checked_group
+from mdb.rpc.auth import bearer
+from mdb.rpc.testmode import TestMode
+
+# How long a client waits before it connects again, in milliseconds.
+_RETRY = 1000
+
+# The empty id makes an EventSource forget the one it had, which means nothing here.
+_RESET = b"id:\nevent: reset\ndata: {}\n\n"
+
+# A filtered subscription is told its progress when it has moved so far without a poke.
+_PROGRESS = 1000
+
+_QUERY = frozenset(
+    ("stream", "category", "all", "position", "consumer", "size", "correlation", "lastEventId")
+) | {"token"}
+
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """A checked query. `start` is inclusive, None for the end; `resume`: the last event's id."""
+
+    follow: Follow
+    start: int | None
+    resume: int | None
+
+
+def parse(query: Mapping[str, str], last_event_id: str | None) -> Wanted:
+    """Check a query; raise `InvalidRequest` naming the parameter."""
+    for name in query:
+        if name not in _QUERY:
+            raise InvalidRequest(f"unknown parameter: {name[:100]}", path=name[:100])
+    start = _start(query.get("position"))
+    follow = _follow(query, start)
+    resume = last_event_id if last_event_id is not None else query.get("lastEventId")
+    if resume is None or (resume == "" and last_event_id is not None):
+        return Wanted(follow, start, None)
+    return Wanted(follow, start, _natural(resume, "lastEventId"))
+
+
+def _follow(query: Mapping[str, str], start: int | None) -> Follow:
+    kinds = [name for name in ("stream", "category", "all") if name in query]
+    if len(kinds) != 1:
+        raise InvalidRequest("exactly one of stream, category and all is needed", path="stream")
+    kind = kinds[0]
+    for name in ("consumer", "size", "correlation"):
+        if name in query and kind != "category":
+            raise InvalidRequest(f"{name} goes with category only", path=name)
+    if kind == "stream":
+        stream = names.check_stream_name(query["stream"], "stream")
+        return Follow("stream", stream, min_position=start or 0)
+    if kind == "all":
+        if query["all"] != "true":
+            raise InvalidRequest("all must be true", path="all")
+        return Follow("all")
+    category = names.check_category(query["category"], "category")
+    correlation = query.get("correlation")
+    if correlation is not None:
+        names.check_category(correlation, "correlation")
+    return Follow("category", category, _group(query), correlation)
+
+
+def _group(query: Mapping[str, str]) -> tuple[int, int] | None:
+    if ("consumer" in query) != ("size" in query):
+        raise InvalidRequest("consumer and size go together", path="consumer")
+    if "consumer" not in query:
+        return None
+    member = _integer(query["consumer"], "consumer")
+    size = _integer(query["size"], "size")
+    try:
+        return checked_group(member, size, "")
+    except InvalidRequest as error:
+        place = "size" if error.details.get("path") == ".size" else "consumer"
+        raise InvalidRequest(error.message, path=place) from None
+
+
+def _start(text: str | None) -> int | None:
+    """Return the position to begin at, None for the end."""
+    if text == "end":
+        return None
+    return 0 if text is None else max(_integer(text, "position"), 0)
+
+
+def _integer(text: str, name: str) -> int:
+    if not _INTEGER.fullmatch(text) or int(text) > MAX_POSITION:
+        raise InvalidRequest(f"{name} must be an integer", path=name)
+    return int(text)
+
+
+def _natural(text: str, name: str) -> int:
+    number = _integer(text, name)
+    if number < 0:
+        raise InvalidRequest(f"{name} must not be negative", path=name)
+    return number
+
+
+class Subscriptions:
+    """Opens event streams."""
+
+    def __init__(self, database: Database, test_mode: TestMode | None, keep_alive: float) -> None:
+        """`keep_alive`: seconds of silence before a comment is sent."""
+        self._database = database
+        self._test_mode = test_mode
+        self._keep_alive = keep_alive
+
+    async def open(
+        self, query: Mapping[str, str], *, authorization: str | None, last_event_id: str | None
+    ) -> tuple[EventStream, list[tuple[str, str]]]:
+        """Check everything, register, and return the stream with the headers to send.
+
+        Raises the contract's errors, before any event.
+        """
+        # EventSource cannot send headers; a header is still the better place, so it wins.
+        token = bearer(authorization) or query.get("token")
+        namespace = None if token is None else await self._caller(token)
+        if namespace is None and self._test_mode is None:
+            raise AuthRequired
+        wanted = parse(query, last_event_id)
+        if namespace is None and token is not None and self._test_mode is not None:
+            namespace = await self._test_mode.adopt(token)
+        headers: list[tuple[str, str]] = []
+        offer: AbstractContextManager[None] = nullcontext()
+        if namespace is None:
+            assert self._test_mode is not None
+            namespace, token = await self._test_mode.fresh()
+            headers.append(("X-MessageDB-Token", token))
+            offer = self._test_mode.joinable(namespace, token)
+        return await self._stream(namespace, wanted, offer), headers
+
+    async def _caller(self, token: str) -> Namespace | None:
+        known = self._database.known(token)
+        if known is not None:
+            return known
+        try:
+            return await self._database.authenticate(token)
+        except AuthUnauthorized:
+            if self._test_mode is None:
+                raise
+            return None
+
+    async def _stream(
+        self, namespace: Namespace, wanted: Wanted, offer: AbstractContextManager[None]
+    ) -> EventStream:
+        head = 0
+        if wanted.start is None or wanted.resume is not None:
+            head = await namespace.store.head()
+        reset = wanted.resume is not None and wanted.resume > head
+        after = self._after(wanted, head, reset=reset)
+        follow = wanted.follow
+        if wanted.resume is not None and not reset:
+            follow = msgspec.structs.replace(follow, min_position=0)
+        register = partial(namespace.follow, follow, after)
+        return EventStream(register, self._keep_alive, offer, reset=reset)
+
+    @staticmethod
+    def _after(wanted: Wanted, head: int, *, reset: bool) -> int:
+        """Return the global position above which the subscription begins."""
+        if wanted.resume is not None and not reset:
+            return wanted.resume
+        if wanted.start is None:
+            return head
+        # A stream's start is a stream position, which its filter knows.
+        return 0 if wanted.follow.kind == "stream" else max(wanted.start - 1, 0)
+
+
+class EventStream(ResponseBody):
+    """The body of a subscription's answer, frame by frame.
+
+    Quart enters it, which takes a place in the feed before the first byte is sent, and leaves it
+    when the client is gone or the stream has ended.
+    """
+
+    _follower: Follower
+
+    def __init__(
+        self,
+        register: Callable[[], Follower],
+        keep_alive: float,
+        offer: AbstractContextManager[None],
+        *,
+        reset: bool,
+    ) -> None:
+        """`reset`: tell the client that the event it had seen is not of this history."""
+        self._register = register
+        self._keep_alive = keep_alive
+        self._offer = offer
+        self._first: Iterator[bytes] = iter(
+            [b"retry: %d\n: ready\n\n" % _RETRY, *([_RESET] * reset)]
+        )
+        self._told = 0
+        self._ended = False
+
+    async def __aenter__(self) -> EventStream:
+        """Begin to be sent. Sync, so that it is done whole or not at all."""
+        self._follower = self._register()
+        self._told = self._follower.upto
+        self._offer.__enter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Give the place in the feed back. Sync, so cancellation does not matter."""
+        self._offer.__exit__(None, None, None)
+        self._follower.close()
+
+    def __aiter__(self) -> EventStream:
+        """Iterate over the frames."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Wait for the next frames."""
+        first = next(self._first, None)
+        if first is not None:
+            return first
+        if self._ended:
+            raise StopAsyncIteration
+        deadline = trio.current_time() + self._keep_alive
+        try:
+            while True:
+                delivery = None
+                with trio.move_on_at(deadline):
+                    delivery = await self._follower.receive()
+                if delivery is None:
+                    return b": keep-alive\n\n" + self._progress(self._follower.progress(), 1)
+                text = b"".join(delivery.frames) + self._progress_of(delivery)
+                if text:
+                    return text
+        except Ended as end:
+            self._ended = True
+            if end.reason == "gone":
+                return b"event: gone\ndata: {}\n\n"
+            raise StopAsyncIteration from None
+
+    def _progress_of(self, delivery: Delivery) -> bytes:
+        if delivery.pokes:
+            self._told = delivery.pokes[-1].global_position
+        return self._progress(delivery.upto, _PROGRESS)
+
+    def _progress(self, upto: int, step: int) -> bytes:
+        """Tell a filtered subscription how far it has come, so that a resume does not scan again."""
+        if upto - self._told < step:
+            return b""
+        self._told = upto
+        return b"id: %d\n\n" % upto
