@@ -99,6 +99,7 @@ class Incoming:
         self._tail = b""  # the last bytes of a chunked body, where its end may be cut
         self._coded = 0  # bytes of a chunked body as sent
         self._since_body = 0  # of them, since the last byte of content
+        self._trailers = 0  # bytes of trailers
         self._keep_alive = False
         self._old = False
 
@@ -247,12 +248,10 @@ class Incoming:
             self.progress = Progress.READY
 
     def _count_chunked(self, fed: int, *, grown: bool) -> None:
-        """Bound the content, the coding around it, and trailers and chunk extensions."""
+        """Bound the coding around the content, and what comes between two bytes of it."""
         limits = self._limits
         self._coded += fed
         self._since_body = 0 if grown else self._since_body + fed
-        if len(self._body) > limits.max_body:
-            raise too_large(limits)
         if self._done:
             return
         if self._since_body > limits.max_head or self._coded > 2 * limits.max_body + 65_536:
@@ -284,6 +283,10 @@ class Incoming:
     def on_header(self, name: bytes, value: bytes) -> None:
         """Note the headers that matter; those after the head are trailers and never do."""
         if self._headed:
+            self._trailers += len(name) + len(value) + 4
+            if self._trailers > self._limits.max_head:
+                self._stop = Refused(413, "PAYLOAD_TOO_LARGE", "the trailers are too large")
+                raise self._stop
             return
         name = name.lower()
         if name not in _WANTED:
@@ -307,6 +310,9 @@ class Incoming:
 
     def on_body(self, data: bytes) -> None:
         """Collect content: the one piece as it is, more of them without a list of bytes."""
+        if len(self._body) + len(data) > self._limits.max_body:
+            self._stop = too_large(self._limits)
+            raise self._stop
         if not self._body:
             self._body = data
             return
