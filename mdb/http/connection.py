@@ -1,0 +1,209 @@
+"""A client connection with a deadline, and the one task that enforces all of them.
+
+A cancel scope for each wait costs a third of the lane's throughput. So a deadline is a number
+that the connection's task sets before it waits, and a reaper looks at all numbers once in a
+while. It can do two things to a waiting task without its help: wake it out of a read with the
+socket unharmed, so that it can still answer, or close the socket under it.
+"""
+
+import math
+from typing import Final
+
+import trio
+
+from mdb.http.limits import Limits
+
+TransportStream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+
+# One receive; as large as Hypercorn's own, and four of trio's unsent low-water marks.
+RECEIVE_SIZE: Final = 64 * 1024
+
+# An answer is sent in pieces of this size, each with its own deadline, so that a slow reader of
+# a large answer is told from one that takes nothing.
+SEND_SIZE: Final = 64 * 1024
+
+
+class Woken(Exception):
+    """The reaper or the start of draining ended a wait for the client's bytes."""
+
+
+class Connection:
+    """A stream, its deadline, and what it is waiting for.
+
+    Used by one task; ``wake``, ``expire`` and ``abort`` are called by others, are sync, and
+    never raise.
+    """
+
+    __slots__ = ("deadline", "draining", "expired", "idle", "limits", "reading", "socket", "stream")
+
+    def __init__(self, stream: TransportStream, limits: Limits) -> None:
+        self.stream = stream
+        self.limits = limits
+        socket_stream = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+        self.socket = socket_stream.socket
+        self.deadline = math.inf  # trio's clock, seconds
+        self.reading = False  # in a read that may be ended by a wake
+        self.idle = False  # between two requests
+        self.expired = False  # the deadline of a read has passed
+        self.draining = False
+
+    async def handshake(self) -> str | None:
+        """Do the TLS handshake if there is TLS, and return the protocol it agreed on.
+
+        Raises:
+            trio.BrokenResourceError, trio.ClosedResourceError: It failed, or took too long.
+        """
+        if not isinstance(self.stream, trio.SSLStream):
+            return None
+        self.deadline = trio.current_time() + self.limits.handshake_timeout
+        await self.stream.do_handshake()
+        self.deadline = math.inf
+        protocol: str | None = self.stream.selected_alpn_protocol()
+        return protocol
+
+    async def receive(self, deadline: float, *, idle: bool = False) -> bytes:
+        """Wait for bytes of the client; ``b""`` is the end of what it sends.
+
+        Args:
+            deadline: By trio's clock; passing it ends the wait.
+            idle: No request has begun, so the start of draining ends the wait, too.
+
+        Raises:
+            Woken: The deadline has passed (``expired`` is set), or draining has begun.
+            trio.BrokenResourceError, trio.ClosedResourceError: The connection is lost.
+        """
+        self.deadline = deadline
+        self.idle = idle
+        self.reading = True
+        try:
+            data = await self.stream.receive_some(RECEIVE_SIZE)
+        except trio.ClosedResourceError:
+            if self.expired or (idle and self.draining):
+                raise Woken from None
+            raise
+        finally:
+            self.reading = self.idle = False
+            self.deadline = math.inf
+        if self.expired:
+            raise Woken
+        return bytes(data)
+
+    async def send(self, data: bytes) -> None:
+        """Send all of ``data``; a client that takes nothing for the send timeout is cut off.
+
+        Raises:
+            trio.BrokenResourceError, trio.ClosedResourceError: The connection is lost, or was
+                just cut off.
+        """
+        try:
+            if len(data) <= SEND_SIZE:
+                self.deadline = trio.current_time() + self.limits.send_timeout
+                await self.stream.send_all(data)
+                return
+            with memoryview(data) as view:
+                for start in range(0, len(data), SEND_SIZE):
+                    self.deadline = trio.current_time() + self.limits.send_timeout
+                    await self.stream.send_all(view[start : start + SEND_SIZE])
+        finally:
+            self.deadline = math.inf
+
+    async def close(self) -> None:
+        """Close in good order; TLS says goodbye, for which the linger timeout is the bound."""
+        self.deadline = trio.current_time() + self.limits.linger_timeout
+        try:
+            await self.stream.aclose()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # the client, or the reaper, was faster
+        finally:
+            self.deadline = math.inf
+
+    def wake(self) -> None:
+        """End a wait for the client's bytes; the socket stays as it is."""
+        if self.socket.fileno() != -1:
+            trio.lowlevel.notify_closing(self.socket.fileno())
+
+    def drain(self) -> None:
+        """Note that the server is stopping, and end the wait for a next request."""
+        self.draining = True
+        if self.idle:
+            self.wake()
+
+    def expire(self, now: float) -> None:
+        """Act on a deadline that has passed: wake a read once, cut off everything else."""
+        if self.reading and not self.expired:
+            self.expired = True
+            self.deadline = now + self.limits.linger_timeout
+            self.wake()
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close the socket under whatever waits for it."""
+        self.deadline = math.inf
+        self.socket.close()
+
+
+class Connections:
+    """All connections of a server, and the task that enforces their deadlines."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._open: set[Connection] = set()
+        self._none_left = trio.Event()
+        self._buffered = 0  # bytes of incomplete bodies
+        self.draining = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __repr__(self) -> str:
+        return f"<Connections [Open: {len(self)} | Buffered: {self._buffered} bytes]>"
+
+    def add(self, stream: TransportStream) -> Connection:
+        """Take a connection under supervision."""
+        connection = Connection(stream, self._limits)
+        connection.draining = self.draining
+        self._open.add(connection)
+        return connection
+
+    def discard(self, connection: Connection) -> None:
+        """Let go of a connection that is closed."""
+        self._open.discard(connection)
+        if self.draining and not self._open:
+            self._none_left.set()
+
+    def reserve(self, amount: int) -> bool:
+        """Account for ``amount`` bytes of a body on its way; False if there is no room."""
+        if self._buffered + amount > self._limits.max_buffered:
+            return False
+        self._buffered += amount
+        return True
+
+    def release(self, amount: int) -> None:
+        """Give back what was reserved."""
+        self._buffered -= amount
+
+    def drain(self) -> None:
+        """Close idle connections now; the others close after what they are doing."""
+        self.draining = True
+        for connection in self._open:
+            connection.drain()
+        if not self._open:
+            self._none_left.set()
+
+    def abort(self) -> None:
+        """Close every socket, whoever waits for it, even behind a shield."""
+        for connection in self._open:
+            connection.abort()
+
+    async def wait_none_left(self) -> None:
+        """Wait, once draining, until the last connection is gone."""
+        await self._none_left.wait()
+
+    async def reap(self) -> None:
+        """Enforce deadlines until cancelled."""
+        while True:
+            await trio.sleep(self._limits.reap_interval)
+            now = trio.current_time()
+            for connection in [c for c in self._open if c.deadline <= now]:
+                connection.expire(now)

@@ -1,0 +1,47 @@
+"""A connection as Hypercorn gets it."""
+
+from typing import Any
+
+import trio
+
+from mdb.http.connection import Connection
+
+
+class HandedStream:
+    """A client's stream for Hypercorn's ``TCPServer``, plain or TLS.
+
+    Adds three things to the stream it stands for: the bytes that were already read come first;
+    a client that takes no byte for the send timeout is cut off (Hypercorn shields its sends from
+    cancellation and gives them no bound); and so is one that holds up the end of TLS.
+
+    Everything else is the stream's own: Hypercorn tells plain from TLS by the attributes it
+    finds. To be used where one task sends and one receives.
+    """
+
+    def __init__(self, connection: Connection, first: bytes) -> None:
+        self._connection = connection
+        self._first = first
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  (whatever the stream has)
+        return getattr(self._connection.stream, name)
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Return what was read before, then what the client sends."""
+        if self._first:
+            size = len(self._first) if max_bytes is None else max_bytes
+            data, self._first = self._first[:size], self._first[size:]
+            await trio.lowlevel.checkpoint()
+            return data
+        return bytes(await self._connection.stream.receive_some(max_bytes))
+
+    async def send_all(self, data: bytes) -> None:
+        """Send, with the send timeout as bound.
+
+        Raises:
+            trio.BrokenResourceError, trio.ClosedResourceError: The connection is lost.
+        """
+        await self._connection.send(data)
+
+    async def aclose(self) -> None:
+        """Close; over TLS that sends, so it is bounded like a send."""
+        await self._connection.close()

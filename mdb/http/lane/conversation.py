@@ -1,0 +1,243 @@
+"""One connection's requests and answers, in order."""
+
+import logging
+import socket
+import struct
+from contextlib import aclosing
+
+import trio
+
+from mdb.http.connection import Connection, Connections, Woken
+from mdb.http.cors import AllowedOrigins, cors_headers
+from mdb.http.lane import outgoing
+from mdb.http.lane.incoming import Incoming, Progress, Request
+from mdb.http.lane.refused import Refused
+from mdb.http.limits import Limits
+from mdb.http.reply import Body, Dispatcher, Reply, error_body, error_reply
+from mdb.http.request_id import fresh_request_id, sane_request_id
+
+logger = logging.getLogger("mdb.http.lane")
+
+# What is read and thrown away after the last answer, at most.
+_LINGER_BYTES = 1024 * 1024
+
+_FAULT = (500, "BACKEND_ERROR", "the server could not answer")
+
+
+class _Close(Exception):
+    """The connection ends here; what had to be sent was sent."""
+
+
+class Lane:
+    """Serves ``POST /rpc`` on one connection, one request at a time.
+
+    No task, nursery or cancel scope is made for a request.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        connections: Connections,
+        rpc: Dispatcher,
+        *,
+        limits: Limits,
+        origins: AllowedOrigins,
+    ) -> None:
+        self._connection = connection
+        self._connections = connections
+        self._rpc = rpc
+        self._limits = limits
+        self._origins = origins
+        self._incoming = Incoming(limits)
+        self._reserved = 0
+
+    async def run(self) -> bytes | None:
+        """Serve requests until the connection ends or a request is not the lane's.
+
+        Cancellation breaks off whatever is under way, the dispatcher included. The caller
+        closes the stream in every case.
+
+        Returns:
+            All bytes from the start of the first foreign request on; None if the connection is
+            done with.
+        """
+        try:
+            while True:
+                if await self._next() is Progress.FOREIGN:
+                    return self._incoming.unread()
+                request = self._incoming.take()
+                await self._answer(request)
+        except _Close:
+            return None
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return None  # the client is gone, or was cut off
+        finally:
+            self._release()
+
+    # Receiving
+
+    async def _next(self) -> Progress:
+        """Bring the next request in, or end the conversation."""
+        try:
+            return await self._read()
+        except Refused as refused:
+            await self._refuse(refused)
+        except Woken:
+            if self._incoming.progress in (Progress.HEAD, Progress.BODY):
+                await self._refuse(
+                    Refused(408, "REQUEST_TIMEOUT", "the request did not arrive in time")
+                )
+        raise _Close
+
+    async def _read(self) -> Progress:
+        incoming, connection, limits = self._incoming, self._connection, self._limits
+        progress = incoming.advance()
+        now = trio.current_time()
+        deadline = now + limits.idle_timeout
+        stage = Progress.IDLE
+        while True:
+            if progress is not stage:
+                stage = progress
+                if progress is Progress.READY or progress is Progress.FOREIGN:
+                    return progress
+                if progress is Progress.HEAD:
+                    deadline = trio.current_time() + limits.head_timeout
+                elif progress is Progress.BODY:
+                    deadline = trio.current_time() + limits.body_timeout
+                    if incoming.expects_continue and not incoming.body_begun:
+                        await connection.send(outgoing.CONTINUE)
+            idle = progress is Progress.IDLE
+            if idle and connection.draining:
+                raise _Close
+            if progress is Progress.BODY:
+                self._reserve(incoming.buffered)
+            data = await connection.receive(deadline, idle=idle)
+            if not data:
+                raise _Close  # the client sends no more, and nothing is complete
+            progress = incoming.receive(data)
+
+    def _reserve(self, amount: int) -> None:
+        if not self._connections.reserve(amount - self._reserved):
+            raise Refused(503, "OVERLOADED", "too many bodies are on their way")
+        self._reserved = amount
+
+    def _release(self) -> None:
+        if self._reserved:
+            self._connections.release(self._reserved)
+            self._reserved = 0
+
+    # Answering
+
+    async def _answer(self, request: Request) -> None:
+        reply = await self._dispatch(request)
+        self._release()
+        extra = cors_headers(request.origin, self._origins)
+        if isinstance(reply.body, bytes):
+            keep_alive = request.keep_alive and not self._connection.draining
+            await self._send_whole(reply, extra=extra, keep_alive=keep_alive, old=request.old)
+        else:
+            keep_alive = await self._stream(reply, reply.body, request, extra)
+        if not keep_alive:
+            await linger(self._connection, self._limits)
+            raise _Close
+
+    async def _dispatch(self, request: Request) -> Reply:
+        request_id = sane_request_id(request.request_id)
+        try:
+            return await self._rpc(
+                request.body, authorization=request.authorization, request_id=request_id
+            )
+        except Exception:
+            # A dispatcher answers its faults itself: this is a bug, and costs one answer.
+            logger.exception("the dispatcher raised")
+            return error_reply(*_FAULT, request_id=request_id or fresh_request_id())
+
+    async def _stream(
+        self, reply: Reply, body: Body, request: Request, extra: tuple[tuple[str, str], ...]
+    ) -> bool:
+        """Send a streamed answer; returns whether the connection stays."""
+        old = request.old
+        keep_alive = request.keep_alive and not old and not self._connection.draining
+        # Goes out with the first chunk.
+        unsent = outgoing.streamed_head(reply, extra=extra, keep_alive=keep_alive, old=old)
+        if old:
+            self._reset_on_close(enabled=True)
+        try:
+            async with aclosing(body.chunks()) as chunks:
+                async for data in chunks:
+                    if data:
+                        await self._connection.send(unsent + outgoing.chunk(data, old=old))
+                        unsent = b""
+        except Exception as error:
+            if isinstance(error, (trio.BrokenResourceError, trio.ClosedResourceError)):
+                raise  # the client is gone, or was cut off
+            logger.exception("a streamed answer broke off")
+            if not unsent:
+                raise _Close from error
+            fault = Reply(_FAULT[0], error_body(*_FAULT[1:]), reply.headers)
+            await self._send_whole(fault, extra=extra, keep_alive=False, old=old)
+            keep_alive = False
+        else:
+            last = unsent if old else unsent + outgoing.LAST_CHUNK
+            if last:
+                await self._connection.send(last)
+        if old:
+            self._reset_on_close(enabled=False)
+        return keep_alive and not self._connection.draining
+
+    async def _send_whole(
+        self, reply: Reply, *, extra: tuple[tuple[str, str], ...], keep_alive: bool, old: bool
+    ) -> None:
+        assert isinstance(reply.body, bytes)
+        await self._connection.send(
+            outgoing.whole(reply, reply.body, extra=extra, keep_alive=keep_alive, old=old)
+        )
+
+    def _reset_on_close(self, *, enabled: bool) -> None:
+        """Make a close, whoever does it, a reset.
+
+        Over HTTP/1.0 the end of the connection ends the answer, so an orderly close in the
+        middle would be a valid ending.
+        """
+        self._connection.socket.setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", enabled, 0)
+        )
+
+    async def _refuse(self, refused: Refused) -> None:
+        incoming = self._incoming
+        headers = cors_headers(incoming.origin, self._origins)
+        if refused.status == 503:
+            headers = (("Retry-After", "1"), *headers)
+        reply = error_reply(
+            refused.status,
+            refused.code,
+            refused.message,
+            request_id=sane_request_id(incoming.request_id) or fresh_request_id(),
+            headers=headers,
+        )
+        await self._send_whole(reply, extra=(), keep_alive=False, old=False)
+        await linger(self._connection, self._limits)
+
+
+async def linger(connection: Connection, limits: Limits) -> None:
+    """End our side, then read and drop what the client sends until it ends its own.
+
+    Bounded by the linger timeout and by an amount. A close with bytes unread would reset the
+    connection, and the reset would overtake the answer.
+
+    Raises:
+        trio.BrokenResourceError, trio.ClosedResourceError: The connection is lost.
+    """
+    deadline = trio.current_time() + limits.linger_timeout
+    connection.expired = False
+    try:
+        if isinstance(connection.stream, trio.SocketStream):
+            await connection.stream.send_eof()
+        dropped = 0
+        while dropped < _LINGER_BYTES:
+            data = await connection.receive(deadline)
+            if not data:
+                return
+            dropped += len(data)
+    except Woken:
+        return

@@ -1,0 +1,96 @@
+"""Answers as bytes. No I/O."""
+
+import time
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Final
+
+from mdb.http.reply import Reply
+
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+LAST_CHUNK: Final = b"0\r\n\r\n"
+
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii")
+    for status in HTTPStatus
+}
+_JSON: Final = b"Content-Type: application/json\r\n"
+
+
+class _Clock:
+    """The Date header, which a server with a clock must send (RFC 9110, 6.6.1).
+
+    Made anew only when the second changes.
+    """
+
+    __slots__ = ("_line", "_second")
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._line = b""
+
+    def line(self) -> bytes:
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._line = f"Date: {formatdate(second, usegmt=True)}\r\n".encode("ascii")
+        return self._line
+
+
+_clock = _Clock()
+
+
+def whole(
+    reply: Reply,
+    body: bytes,
+    *,
+    extra: tuple[tuple[str, str], ...] = (),
+    keep_alive: bool,
+    old: bool = False,
+) -> bytes:
+    """Return a complete answer: the reply's head, and ``body`` with its length stated.
+
+    Args:
+        reply: Status and headers.
+        body: The whole body.
+        extra: Headers that are the server's own.
+        keep_alive: Another request may follow on this connection.
+        old: The request was HTTP/1.0.
+    """
+    head = _head(reply, extra, keep_alive=keep_alive, old=old)
+    return b"%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body)
+
+
+def streamed_head(
+    reply: Reply, *, extra: tuple[tuple[str, str], ...] = (), keep_alive: bool, old: bool
+) -> bytes:
+    """Return the head of an answer whose length is not known.
+
+    Over HTTP/1.1 it is chunked; over HTTP/1.0 the end of the connection ends it.
+    """
+    framing = b"\r\n" if old else b"Transfer-Encoding: chunked\r\n\r\n"
+    return _head(reply, extra, keep_alive=keep_alive, old=old) + framing
+
+
+def chunk(data: bytes, *, old: bool) -> bytes:
+    """Return one piece of a streamed answer; ``data`` is not empty."""
+    return data if old else b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def _head(
+    reply: Reply, extra: tuple[tuple[str, str], ...], *, keep_alive: bool, old: bool
+) -> bytes:
+    parts = [
+        _STATUS_LINES[reply.status],
+        _clock.line(),
+        _JSON
+        if reply.content_type == "application/json"
+        else f"Content-Type: {reply.content_type}\r\n".encode("ascii"),
+    ]
+    for name, value in (*reply.headers, *extra):
+        parts.append(f"{name}: {value}\r\n".encode("latin-1"))
+    if not keep_alive:
+        parts.append(b"Connection: close\r\n")
+    elif old:
+        parts.append(b"Connection: keep-alive\r\n")
+    return b"".join(parts)

@@ -1,0 +1,217 @@
+"""The HTTP server: our listener, the RPC lane in front, Hypercorn behind it."""
+
+import logging
+import ssl as ssl_module
+from functools import partial
+from typing import Any, Final
+
+import trio
+from hypercorn.config import Config
+from hypercorn.trio.lifespan import Lifespan
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import AppWrapper, ASGIFramework, ConnectionState, LifespanState
+from hypercorn.utils import wrap_app
+
+from mdb.http.asgi import hypercorn_config
+from mdb.http.connection import Connection, Connections
+from mdb.http.cors import AllowedOrigins
+from mdb.http.handed import HandedStream
+from mdb.http.lane import Lane
+from mdb.http.lane.conversation import linger
+from mdb.http.lane.outgoing import whole
+from mdb.http.limits import Limits
+from mdb.http.listen import accept_forever, close_listener, open_listeners
+from mdb.http.reply import Dispatcher, error_reply
+from mdb.http.request_id import fresh_request_id
+
+logger = logging.getLogger("mdb.http.serve")
+
+# Connections over the limit that are told so at the same time; more are closed without a word.
+_REFUSALS: Final = 128
+
+
+async def serve(
+    app: ASGIFramework,
+    rpc: Dispatcher | None,
+    *,
+    host: str | None = "127.0.0.1",
+    port: int = 8080,
+    ssl: ssl_module.SSLContext | None = None,
+    limits: Limits | None = None,
+    origins: AllowedOrigins | None = None,
+    draining: trio.Event,
+    task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve ``app``, and ``rpc`` in front of it, until ``draining`` is set and all is answered.
+
+    Stopping: the listeners are closed, and who waits in their queues is told `OVERLOADED`; idle
+    connections are closed; requests that have begun are answered, with ``Connection: close``;
+    after ``limits.grace`` seconds whatever is left is cut off. Event streams are the
+    application's to end. Cancellation cuts everything off at once: no wait of a connection,
+    Hypercorn's shielded sends included, survives it.
+
+    Args:
+        app: The ASGI application. A QuartTrio needs `KeepAliveConnection` as its
+            ``asgi_http_class``.
+        rpc: Answers ``POST /rpc`` over HTTP/1.x without the application; None leaves
+            everything to the application.
+        host: Name or address to listen on; None for all.
+        port: 0 for a free one.
+        ssl: For HTTPS, see `tls_context`; None for HTTP.
+        limits: All bounds; the default ones if None.
+        origins: CORS for the lane; off if None.
+        draining: Set by the caller to stop.
+        task_status: Reports the port, when connections are accepted.
+
+    Raises:
+        OSError: The address cannot be listened on.
+
+    Errors of one connection are logged and end that connection.
+    """
+    limits = limits or Limits()
+    config = hypercorn_config(limits)
+    wrapped = wrap_app(app, config.wsgi_max_body_size, "asgi")
+    state: LifespanState = {}
+    lifespan = Lifespan(wrapped, config, state)
+    async with trio.open_nursery() as lifespan_nursery:
+        await lifespan_nursery.start(lifespan.handle_lifespan)
+        await lifespan.wait_for_startup()
+        listeners = await open_listeners(host, port, limits)
+        server = _Server(
+            wrapped,
+            rpc,
+            config=config,
+            state=state,
+            ssl=ssl,
+            limits=limits,
+            origins=origins or AllowedOrigins(),
+        )
+        await server.run(listeners, draining, task_status)
+        await lifespan.wait_for_shutdown()
+        lifespan_nursery.cancel_scope.cancel()
+
+
+class _Server:
+    """What all connections share."""
+
+    def __init__(
+        self,
+        app: AppWrapper,
+        rpc: Dispatcher | None,
+        *,
+        config: Config,
+        state: LifespanState,
+        ssl: ssl_module.SSLContext | None,
+        limits: Limits,
+        origins: AllowedOrigins,
+    ) -> None:
+        self._app = app
+        self._rpc = rpc
+        self._config = config
+        self._state = state
+        self._ssl = ssl
+        self._limits = limits
+        self._origins = origins
+        self._context = WorkerContext(None)
+        self._connections = Connections(limits)
+        self._refusals = 0
+
+    async def run(
+        self,
+        listeners: list[trio.SocketListener],
+        draining: trio.Event,
+        task_status: trio.TaskStatus[int],
+    ) -> None:
+        async with trio.open_nursery() as background:
+            background.start_soon(self._connections.reap)
+            async with trio.open_nursery() as handlers:
+                take = partial(self._take, handlers)
+                try:
+                    async with trio.open_nursery() as accepting:
+                        for listener in listeners:
+                            accepting.start_soon(accept_forever, listener, take)
+                        task_status.started(listeners[0].socket.getsockname()[1])
+                        await draining.wait()
+                        accepting.cancel_scope.cancel()
+                    self._connections.drain()
+                    for listener in listeners:
+                        await close_listener(listener, take, at_most=self._limits.backlog)
+                    await self._context.terminated.set()
+                    with trio.move_on_after(self._limits.grace):
+                        await self._connections.wait_none_left()
+                finally:
+                    for listener in listeners:
+                        listener.socket.close()
+                    # Closing the sockets ends waits that are shielded from the cancellation.
+                    self._connections.abort()
+                    handlers.cancel_scope.cancel()
+            background.cancel_scope.cancel()
+
+    def _take(self, handlers: trio.Nursery, stream: trio.SocketStream) -> None:
+        """Start serving a connection, or refusing it."""
+        full = len(self._connections) - self._refusals >= self._limits.max_connections
+        if not (full or self._connections.draining):
+            handlers.start_soon(self._handle, self._connections.add(self._secured(stream)))
+        elif self._refusals < _REFUSALS and self._ssl is None:
+            self._refusals += 1
+            handlers.start_soon(self._refuse, self._connections.add(stream))
+        else:
+            stream.socket.close()
+
+    def _secured(
+        self, stream: trio.SocketStream
+    ) -> trio.SocketStream | trio.SSLStream[trio.SocketStream]:
+        if self._ssl is None:
+            return stream
+        return trio.SSLStream(stream, self._ssl, server_side=True, https_compatible=True)
+
+    async def _handle(self, connection: Connection) -> None:
+        try:
+            await self._converse(connection)
+        except* (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # the client is gone, or was cut off
+        except* Exception:
+            logger.exception("a connection failed")
+        finally:
+            # Not in good order: over TLS that would send, and the last word has been said.
+            await trio.aclose_forcefully(connection.stream)
+            self._connections.discard(connection)
+
+    async def _converse(self, connection: Connection) -> None:
+        protocol = await connection.handshake()
+        first: bytes | None = b""
+        if self._rpc is not None and protocol != "h2":
+            lane = Lane(
+                connection,
+                self._connections,
+                self._rpc,
+                limits=self._limits,
+                origins=self._origins,
+            )
+            first = await lane.run()
+        if first is not None:
+            stream: Any = HandedStream(connection, first)
+            await TCPServer(
+                self._app, self._config, self._context, ConnectionState(self._state), stream
+            ).run()
+
+    async def _refuse(self, connection: Connection) -> None:
+        """Tell a client that there is no room for it."""
+        reply = error_reply(
+            503,
+            "OVERLOADED",
+            "the server has no room for another connection",
+            request_id=fresh_request_id(),
+            headers=(("Retry-After", "1"),),
+        )
+        assert isinstance(reply.body, bytes)
+        try:
+            await connection.send(whole(reply, reply.body, keep_alive=False))
+            await linger(connection, self._limits)
+        except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # it is gone
+        finally:
+            self._refusals -= 1
+            await trio.aclose_forcefully(connection.stream)
+            self._connections.discard(connection)
