@@ -19,12 +19,16 @@ MAX_POSITION = 2**63 - 1
 MAX_GROUP_SIZE = 32_767
 
 
+# What a left-out JSON value is taken for. (msgspec reads no `Raw | None`.)
+_NULL = msgspec.Raw(b"null")
+
+
 class MessageArgument(msgspec.Struct, forbid_unknown_fields=True):
     """A message to write: its type, its data (any JSON value), its metadata (object or null)."""
 
     type: str
     data: msgspec.Raw
-    metadata: msgspec.Raw | None = None
+    metadata: msgspec.Raw = _NULL
 
 
 class WriteOptions(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
@@ -104,8 +108,8 @@ def message(
     )
 
 
-def _metadata_of(raw: msgspec.Raw | None, path: str) -> tuple[bytes | None, str | None]:
-    text = b"null" if raw is None else bytes(raw)
+def _metadata_of(raw: msgspec.Raw, path: str) -> tuple[bytes | None, str | None]:
+    text = bytes(raw)
     if text == b"null":
         return None, None
     if not text.startswith(b"{"):

@@ -18,7 +18,9 @@ Access: TypeAlias = Literal["open", "namespace", "own", "admin"]
 
 Handler: TypeAlias = Callable[..., Awaitable[bytes | Body]]
 
+# How msgspec says where it found a fault, and which field is missing or unknown there.
 _PLACE = re.compile(r" - at `\$(?P<path>.*)`$", re.DOTALL)
+_FIELD = re.compile(r"field `(?P<name>[^`]{1,100})`$")
 
 
 class Parameter:
@@ -45,10 +47,13 @@ class Parameter:
         try:
             return self._decode(raw)
         except msgspec.ValidationError as exc:
-            text = str(exc)
-            inner = _PLACE.search(text)
+            inner = _PLACE.search(str(exc))
+            text = _PLACE.sub("", str(exc))
+            field = _FIELD.search(text)
             place = path + (inner["path"] if inner else "")
-            raise InvalidRequest(f"{self.name}: {_PLACE.sub('', text)}", path=place) from exc
+            if field is not None:
+                place = f"{place}.{field['name']}"
+            raise InvalidRequest(f"{self.name}: {text}", path=place) from exc
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise InvalidRequest(f"{self.name}: not valid JSON", path=path) from exc
 

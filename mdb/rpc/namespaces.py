@@ -22,11 +22,14 @@ LIST_MAX = 1000
 DESCRIPTION_LIMIT = 10_000
 
 
+_NULL = msgspec.Raw(b"null")
+
+
 class CreateOptions(msgspec.Struct, forbid_unknown_fields=True):
     """`token`: the one to give it, well-formed and naming this namespace."""
 
     description: str | None = None
-    metadata: msgspec.Raw | None = None
+    metadata: msgspec.Raw = _NULL
     token: str | None = None
 
 
@@ -85,8 +88,8 @@ def _check_token(token: str, namespace: str) -> None:
         raise InvalidRequest("token names another namespace", path="$[2].token")
 
 
-def _metadata(raw: msgspec.Raw | None) -> bytes | None:
-    text = b"null" if raw is None else bytes(raw)
+def _metadata(raw: msgspec.Raw) -> bytes | None:
+    text = bytes(raw)
     if text == b"null":
         return None
     if not text.startswith(b"{"):

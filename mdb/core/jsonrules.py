@@ -1,0 +1,178 @@
+"""What JSON mdb takes in, when two values are equal, and the one canonical text of a value.
+
+Values travel as the bytes of their text and are never turned into floats: integers are exact in
+msgspec, every other number passes through a hook as its literal. Refused on every backend, so
+that each can store what another exported: `\\u0000` and lone surrogates, nesting deeper than
+MAX_DEPTH, numbers of more than MAX_DIGITS digits before or after the point when written out.
+Of duplicate keys the last stands.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+from mdb.core.errors import InvalidRequest
+from mdb.core.jsondepth import deeper_than
+from mdb.core.numbers import NumberTooLong, exact_decimal
+
+MAX_DEPTH: Final = 256
+"""Levels of arrays and objects in a value; a scalar has none."""
+
+MAX_BODY_DEPTH: Final = MAX_DEPTH + 5
+"""A transaction in a pipeline wraps a value in five more: pipeline, call, list, write, message."""
+
+MAX_DIGITS: Final = 1000
+"""Digits before or after the point of a number without its exponent."""
+
+# A literal shorter than this, with an exponent of at most four digits, is taken as it stands:
+# Postgres expands it within its limits (1000 + 9999 < 16,383).
+_SHORT_LITERAL: Final = 900
+
+# msgspec turns integers of up to 4,300 digits (CPython's own limit) into exact ints.
+_LONG_INTEGER: Final = 4000
+
+_STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
+_STRINGS = re.compile(_STRING, re.DOTALL)
+# Neither a fraction, nor an exponent, nor what has one.
+_INTEGER_OF = rb"(?<![0-9.eE+])(?<![eE]-)[0-9]{%d,}+(?![.eE])"
+_STRING_OR_LONG_INTEGER = re.compile(
+    rb"%s|(%s)" % (_STRING, _INTEGER_OF % _LONG_INTEGER), re.DOTALL
+)
+_LONG_RUN = re.compile(rb"(?<![0-9])[0-9]{%d}" % (MAX_DIGITS + 1))
+_TOO_LONG_INTEGER = re.compile(_INTEGER_OF % (MAX_DIGITS + 1))
+_NUL_OR_LONE_SURROGATE = re.compile(
+    rb"\\u(?:(0000)"
+    rb"|[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u)[dD][c-fC-F])"
+)
+
+_ANY_RAW = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def check(raw: bytes, path: str = "$") -> bytes:
+    """The text to store of one JSON value: compact, each key once, numbers as they were written.
+
+    A literal that Postgres could not read although its value is within the limits (`0e999999`)
+    is written out. Raises InvalidRequest naming `path` for what the rules refuse, and for bytes
+    that are no JSON at all.
+    """
+    if b"\\u" in raw:
+        _check_escapes(raw, path)
+    if len(raw) > 2 * MAX_DEPTH:  # shorter ones cannot be too deep, nor a plain integer too long
+        _check_long(raw, path)
+    try:
+        return _encode(_literal_decode(raw))
+    except NumberTooLong as exc:
+        raise _number_too_long(path) from exc
+    except (msgspec.DecodeError, ValueError, RecursionError) as exc:
+        raise InvalidRequest(f"{path}: not a JSON value ({exc})", path=path) from exc
+
+
+def equal(a: bytes, b: bytes) -> bool:
+    """Whether two texts are the same JSON value.
+
+    Objects are unordered, of duplicate keys the last counts, numbers compare by their exact
+    value (`1.0`, `1` and `10e-1` are one, `-0` is `0`), strings by their text; `true` is not 1.
+    """
+    return a == b or canonical(a) == canonical(b)
+
+
+def canonical(raw: bytes) -> bytes:
+    """The one text that all equal values share.
+
+    Keys are sorted by code point and stand once; there is no white space; only `"`, `\\` and
+    control characters are escaped, in the short form where there is one; numbers are plain
+    decimals without exponent, without zeros at the end of a fraction, without a negative zero:
+    `1.0` is `1`, `1e3` is `1000`, `1E-7` is `0.0000001`. Applied twice it changes nothing.
+
+    Not limited by MAX_DEPTH and MAX_DIGITS, since others may write to the same database: up to
+    131,072 digits and some hundred levels. Raises InvalidRequest beyond, and for bytes that are
+    no JSON.
+    """
+    try:
+        return _encode_sorted(_decode_canonically(raw))
+    except NumberTooLong as exc:
+        raise InvalidRequest("a number has too many digits to be written out") from exc
+    except (msgspec.DecodeError, ValueError, RecursionError) as exc:
+        raise InvalidRequest(f"not a JSON value ({exc})") from exc
+
+
+def decode_body(body: bytes) -> list[msgspec.Raw]:
+    """The elements of a request body, which must be one JSON array in UTF-8.
+
+    Their syntax is checked, and that no lone surrogate is in them, but not the other rules of
+    `check`. Raises InvalidRequest for everything malformed and for nothing else.
+    """
+    try:
+        if not body.isascii():
+            body.decode()  # msgspec looks into a Raw's syntax, not into its encoding
+    except UnicodeDecodeError as exc:
+        raise InvalidRequest(f"the body is not UTF-8 (byte {exc.start})") from exc
+    if body.startswith(b"\xef\xbb\xbf"):
+        raise InvalidRequest("the body begins with a byte order mark")
+    try:
+        elements = _ANY_RAW.decode(body)
+    except msgspec.ValidationError as exc:
+        raise InvalidRequest("the body is not a JSON array", path="$") from exc
+    except msgspec.DecodeError as exc:
+        raise InvalidRequest(f"the body is not JSON ({exc})") from exc
+    except RecursionError as exc:
+        raise _too_deep("the body", MAX_BODY_DEPTH, None) from exc
+    if deeper_than(body, MAX_BODY_DEPTH):
+        raise _too_deep("the body", MAX_BODY_DEPTH, None)
+    return elements
+
+
+def _check_escapes(raw: bytes, path: str) -> None:
+    # Without the escaped backslashes every backslash that is left begins an escape.
+    match = _NUL_OR_LONE_SURROGATE.search(raw.replace(b"\\\\", b"  "))
+    if match is None:
+        return
+    what = "the character U+0000" if match[1] else "a lone surrogate"
+    raise InvalidRequest(f"{path}: a string holds {what}", path=path)
+
+
+def _check_long(raw: bytes, path: str) -> None:
+    if deeper_than(raw, MAX_DEPTH):
+        raise _too_deep(path, MAX_DEPTH, path)
+    # Integers do not pass through the hook of the other numbers.
+    if _LONG_RUN.search(raw) and _TOO_LONG_INTEGER.search(_STRINGS.sub(b'""', raw)):
+        raise _number_too_long(path)
+
+
+def _literal(text: str) -> msgspec.Raw:
+    """Hook for a number with a point or an exponent: its literal, if it keeps to the limits."""
+    if len(text) >= _SHORT_LITERAL or "e" in text or "E" in text:
+        exact = exact_decimal(text, MAX_DIGITS)
+        exponent = text.lower().partition("e")[2]
+        if len(text) >= _SHORT_LITERAL or len(exponent.lstrip("+-0")) > 4:
+            text = exact
+    return msgspec.Raw(text.encode("ascii"))
+
+
+def _exact(text: str) -> msgspec.Raw:
+    return msgspec.Raw(exact_decimal(text).encode("ascii"))
+
+
+_literal_decode = msgspec.json.Decoder(float_hook=_literal).decode
+_exact_decode = msgspec.json.Decoder(float_hook=_exact).decode
+_encode = msgspec.json.Encoder().encode
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
+
+
+def _decode_canonically(raw: bytes) -> object:
+    if len(raw) > _LONG_INTEGER:
+        # With a point they go through the hook, which knows no limit of CPython's.
+        raw = _STRING_OR_LONG_INTEGER.sub(lambda m: m[0] + b".0" if m[1] else m[0], raw)
+    return _exact_decode(raw)
+
+
+def _too_deep(what: str, limit: int, path: str | None) -> InvalidRequest:
+    return InvalidRequest(f"{what}: nested deeper than {limit} levels", path=path)
+
+
+def _number_too_long(path: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{path}: a number has more than {MAX_DIGITS} digits before or after the point", path=path
+    )
