@@ -92,6 +92,11 @@ class Subscription(Generic[T]):
                 self._arrived = None
         return self._take()
 
+    @property
+    def waiting(self) -> bool:
+        """Whether the next receive has something to return at once."""
+        return self._has_news()
+
     def _has_news(self) -> bool:
         return bool(self._queue) or self.lagged or self._ended or self._closed
 

@@ -25,7 +25,7 @@ from mdb.core.errors import (
     Overloaded,
 )
 from mdb.core.messages import NamespaceRecord
-from mdb.namespace import DEFAULT, Namespace
+from mdb.namespace import DEFAULT, Actors, Namespace
 from mdb.stores.base import OpenError, Store
 
 # Namespaces that may be written to at the same time: one actor and one write connection each.
@@ -63,7 +63,7 @@ class Database:
         self._tokens: dict[bytes, Namespace] = {}
         self._unknown = _Allowance(MAX_UNKNOWN_PER_SECOND)
         self._deleted: set[str] = set()
-        self._actors: actors.Registry[str, actors.GroupCommitActor] = actors.Registry(
+        self._actors: Actors = actors.Registry(
             lambda incarnation: self._namespaces[incarnation].actor(),
             max_alive=MAX_WRITERS,
             idle_timeout=IDLE_TIMEOUT,
@@ -247,6 +247,8 @@ def _opener(url: str) -> Callable[[], AbstractAsyncContextManager[Store]]:
         if url == "sqlite://:memory:":
             return lambda: sqlite.open_store(None)
         if parts.netloc or not parts.path.strip("/"):
-            raise OpenError(f"database URL {url}: expected sqlite:///DIRECTORY or sqlite://:memory:")
+            raise OpenError(
+                f"database URL {url}: expected sqlite:///DIRECTORY or sqlite://:memory:"
+            )
         return lambda: sqlite.open_store(Path(unquote(parts.path[1:])))
     raise OpenError(f"database URL: unknown scheme {parts.scheme!r}; expected sqlite or postgresql")

@@ -117,6 +117,4 @@ class Follower:
         if not notices:
             return None
         self.upto = notices[-1].poke.global_position
-        return Delivery(
-            tuple(n.poke for n in notices), tuple(n.frame for n in notices), self.upto
-        )
+        return Delivery(tuple(n.poke for n in notices), tuple(n.frame for n in notices), self.upto)

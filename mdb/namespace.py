@@ -93,7 +93,7 @@ class Namespace:
         self,
         stream: str,
         type: str,  # noqa: A002  (the field's standard name)
-        data: Any,
+        data: Any,  # noqa: ANN401  (any JSON value)
         metadata: dict[str, Any] | None = None,
         *,
         id: str | None = None,  # noqa: A002
@@ -205,9 +205,7 @@ class Namespace:
             parts.append(page)
         return b"[" + b",".join(part for part in parts if part) + b"]"
 
-    async def page(
-        self, query: Query, limit: int | None
-    ) -> tuple[bytes, Query | None, int | None]:
+    async def page(self, query: Query, limit: int | None) -> tuple[bytes, Query | None, int | None]:
         """Read the next page of an answer that may be larger than one.
 
         `limit`: how many messages are still wanted, None for all up to the head as it stands at
@@ -292,7 +290,7 @@ class Subscription:
         return poke
 
 
-def _to_json(value: Any) -> bytes:
+def _to_json(value: Any) -> bytes:  # noqa: ANN401
     return bytes(value) if isinstance(value, msgspec.Raw) else msgspec.json.encode(value)
 
 

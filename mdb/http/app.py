@@ -62,7 +62,7 @@ def build_app(
     @app.post("/rpc")
     async def rpc() -> Response:
         reply = await dispatcher(
-            await request.get_data(),
+            await request.get_data(cache=False, as_text=False, parse_form_data=False),
             authorization=request.headers.get("Authorization"),
             request_id=sane_request_id(request.headers.get("X-Request-Id")),
         )
@@ -84,7 +84,7 @@ def build_app(
         return response
 
     @app.get("/health")
-    async def health() -> Response:  # noqa: RUF029  (Quart awaits its routes)
+    async def health() -> Response:
         return _json(200, {"status": "ok"})
 
     @app.get("/ready")
@@ -98,12 +98,12 @@ def build_app(
         return _json(200, {"status": "ready"})
 
     @app.get("/version")
-    async def version() -> Response:  # noqa: RUF029
+    async def version() -> Response:
         return _json(200, {"version": VERSION})
 
     @app.route("/rpc", methods=["OPTIONS"])
     @app.route("/subscribe", methods=["OPTIONS"])
-    async def preflight() -> Response:  # noqa: RUF029
+    async def preflight() -> Response:
         response = Response(b"", 204)
         response.headers["Allow"] = "OPTIONS, POST" if request.path == "/rpc" else "GET, OPTIONS"
         origin = request.headers.get("Origin")
@@ -114,11 +114,11 @@ def build_app(
         return response
 
     @app.errorhandler(MdbError)
-    async def refused(error: MdbError) -> Response:  # noqa: RUF029
+    async def refused(error: MdbError) -> Response:
         return _refusal(error)
 
     @app.errorhandler(HTTPException)
-    async def http_error(error: HTTPException) -> Response:  # noqa: RUF029
+    async def http_error(error: HTTPException) -> Response:
         response = _refusal(_of_http(error))
         valid = getattr(error, "valid_methods", None)
         if valid:
@@ -126,12 +126,12 @@ def build_app(
         return response
 
     @app.errorhandler(Exception)
-    async def failed(error: Exception) -> Response:  # noqa: RUF029
+    async def failed(error: Exception) -> Response:
         log.error("a request failed", exc_info=error)
         return _refusal(BackendError("the server failed"))
 
     @app.after_request
-    async def finish(response: Response) -> Response:  # noqa: RUF029
+    async def finish(response: Response) -> Response:
         if "X-Request-Id" not in response.headers:
             given = sane_request_id(request.headers.get("X-Request-Id"))
             response.headers["X-Request-Id"] = given or fresh_request_id()
@@ -193,4 +193,3 @@ class _Chunks(ResponseBody):
 
     def __aiter__(self) -> AsyncGenerator[bytes, None]:
         return self._chunks
-

@@ -262,7 +262,7 @@ class EventStream(ResponseBody):
         return self._progress(delivery.upto, _PROGRESS)
 
     def _progress(self, upto: int, step: int) -> bytes:
-        """Tell a filtered subscription how far it has come, so that a resume does not scan again."""
+        """Tell a filtered subscription how far it has come: a resume need not scan it again."""
         if upto - self._told < step:
             return b""
         self._told = upto

@@ -76,7 +76,7 @@ class TypeOption(msgspec.Struct, forbid_unknown_fields=True):
 class _Correlated(msgspec.Struct):
     """The one field of metadata that the server reads; whatever else is there is not ours."""
 
-    correlationStreamName: Any = None  # noqa: N815  (the wire's name)
+    correlationStreamName: Any = None
 
 
 _metadata = msgspec.json.Decoder(_Correlated).decode
@@ -152,9 +152,7 @@ def batch_size(value: int | None, path: str) -> int:
 def backward(direction: str | None, path: str) -> bool:
     """Check a direction."""
     if direction not in (None, "forward", "backward"):
-        raise InvalidRequest(
-            'direction must be "forward" or "backward"', path=f"{path}.direction"
-        )
+        raise InvalidRequest('direction must be "forward" or "backward"', path=f"{path}.direction")
     return direction == "backward"
 
 

@@ -16,6 +16,9 @@ from mdb.rpc.reply import Body
 # or the admin's; the admin alone.
 Access: TypeAlias = Literal["open", "namespace", "own", "admin"]
 
+# A type as msgspec takes it: a class, a union, a generic.
+TypeForm: TypeAlias = Any
+
 Handler: TypeAlias = Callable[..., Awaitable[bytes | Body]]
 
 # How msgspec says where it found a fault, and which field is missing or unknown there.
@@ -31,14 +34,14 @@ class Parameter:
 
     __slots__ = ("_decode", "name", "required", "type")
 
-    def __init__(self, name: str, type: Any, *, required: bool = True) -> None:  # noqa: A002
+    def __init__(self, name: str, type: TypeForm, *, required: bool = True) -> None:  # noqa: A002
         """Build the decoder once."""
         self.name = name
         self.type = type
         self.required = required
         self._decode = msgspec.json.Decoder(type).decode
 
-    def parse(self, raw: msgspec.Raw | None, path: str) -> Any:
+    def parse(self, raw: msgspec.Raw | None, path: str) -> object:
         """Decode the argument; raise `InvalidRequest` naming its place."""
         if raw is None or (not self.required and bytes(raw) == b"null"):
             if self.required:
@@ -84,7 +87,7 @@ class Method:
         parameters: Sequence[Parameter],
         handler: Handler,
         *,
-        result: Any,
+        result: TypeForm,
         prepare: Callable[..., tuple[Any, ...]] | None = None,
         queued: bool = False,
     ) -> None:

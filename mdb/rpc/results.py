@@ -17,7 +17,7 @@ class WriteResult(msgspec.Struct):
     """Where a message was written."""
 
     position: int
-    globalPosition: int  # noqa: N815  (the wire's name)
+    globalPosition: int
     id: str
 
 
@@ -57,9 +57,7 @@ class ReadBody:
         yield b"]"
 
 
-async def read_result(
-    namespace: Namespace, query: Query, limit: int | None
-) -> bytes | ReadBody:
+async def read_result(namespace: Namespace, query: Query, limit: int | None) -> bytes | ReadBody:
     """Read the answer's first page, and all of it if that is all.
 
     `limit` None: everything up to the present head.

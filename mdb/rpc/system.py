@@ -20,7 +20,7 @@ class Health(msgspec.Struct):
     connections: int
 
 
-async def _version(_context: Context) -> bytes:  # noqa: RUF029  (handlers have one shape)
+async def _version(_context: Context) -> bytes:
     return encode(VERSION)
 
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from mdb.core import names
 from mdb.core.hash64 import hash_64
 from mdb.rpc.context import Context
-from mdb.rpc.method import Handler, Method, Parameter
+from mdb.rpc.method import Handler, Method, Parameter, TypeForm
 from mdb.rpc.results import encode
 
 
 def _pure(function: Callable[[str], object]) -> Handler:
-    async def handler(_context: Context, value: str) -> bytes:  # noqa: RUF029  (one shape for all)
+    async def handler(_context: Context, value: str) -> bytes:
         return encode(function(value))
 
     return handler
 
 
-def _method(name: str, summary: str, function: Callable[[str], object], result: Any) -> Method:
+def _method(name: str, summary: str, function: Callable[[str], object], result: TypeForm) -> Method:
     return Method(
         name,
         summary,
@@ -33,9 +32,7 @@ def _method(name: str, summary: str, function: Callable[[str], object], result: 
 METHODS = (
     _method("util.category", "The category of a stream name.", names.category, str),
     _method("util.id", "The id in a stream name.", names.stream_id, str | None),
-    _method(
-        "util.cardinalId", "The cardinal id in a stream name.", names.cardinal_id, str | None
-    ),
+    _method("util.cardinalId", "The cardinal id in a stream name.", names.cardinal_id, str | None),
     _method("util.isCategory", "Whether a name is a category's.", names.is_category, bool),
     _method("util.hash64", "Message DB's 64-bit hash of a text.", hash_64, int),
 )

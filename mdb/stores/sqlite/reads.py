@@ -34,12 +34,20 @@ _SQL = load("mdb.stores.sqlite")
 END = 2**63 - 1
 
 
+def _row(db: apsw.Connection, name: str, *arguments: str | int) -> tuple[Any, ...]:
+    """Run a named query that always has a row."""
+    row: tuple[Any, ...] | None = db.execute(_SQL[name], arguments).fetchone()
+    assert row is not None, name
+    return row
+
+
 def read(db: apsw.Connection, query: Query, limit: int) -> Page:
     """Read one page (see `NamespaceStore.read`)."""
     name, arguments = _plan(db, query)
     rows: list[str] = []
     size, last, cut = 0, 0, False
-    for last, row in db.execute(_SQL[name], {**arguments, "limit": limit}):
+    for cursor, row in db.execute(_SQL[name], {**arguments, "limit": limit}):
+        last = cursor
         rows.append(row)
         size += len(row)
         if size >= PAGE_BYTES:
@@ -70,10 +78,10 @@ def _plan(db: apsw.Connection, query: Query) -> tuple[str, Mapping[str, Any]]:
             return f"all_{direction}", {"position": _position(query), **bounds}
 
 
-def _position(query: Query) -> int:
-    if query.position is None:  # type: ignore[union-attr]
+def _position(query: StreamQuery | CategoryQuery | AllQuery) -> int:
+    if query.position is None:
         return END if query.backward else 0
-    return query.position  # type: ignore[union-attr]
+    return query.position
 
 
 def _stream_position(db: apsw.Connection, query: StreamQuery) -> int:
@@ -94,8 +102,7 @@ def _first_above(db: apsw.Connection, stream: str, global_position: int) -> int:
     low, high = 0, 0 if row is None else row[0] + 1
     while low < high:
         middle = (low + high) // 2
-        _position, at = db.execute(_SQL["stream_step"], (stream, middle)).fetchone()
-        if at > global_position:
+        if _row(db, "stream_step", stream, middle)[1] > global_position:
             high = middle
         else:
             low = middle + 1
@@ -116,7 +123,7 @@ def version(db: apsw.Connection, stream: str) -> int | None:
 
 def head(db: apsw.Connection) -> int:
     """Return the highest global position; commits are in its order, so nothing comes below it."""
-    found: int = db.execute(_SQL["head"]).fetchone()[0]
+    found: int = _row(db, "head")[0]
     return found
 
 
@@ -147,7 +154,7 @@ def pokes(db: apsw.Connection, follow: Follow, after: int, limit: int) -> PokePa
 
 def message_count(db: apsw.Connection) -> int:
     """Count messages."""
-    count: int = db.execute(_SQL["message_count"]).fetchone()[0]
+    count: int = _row(db, "message_count")[0]
     return count
 
 
@@ -155,7 +162,9 @@ def stats(db: apsw.Connection) -> NamespaceStats:
     """Count messages and streams."""
     newest = db.execute(_SQL["last_activity"]).fetchone()
     stream_count = sum(1 for _ in _names(db, ""))
-    return NamespaceStats(message_count(db), stream_count, head(db), None if newest is None else newest[0])
+    return NamespaceStats(
+        message_count(db), stream_count, head(db), None if newest is None else newest[0]
+    )
 
 
 def _names(db: apsw.Connection, after: str) -> Iterator[str]:
@@ -175,7 +184,7 @@ def streams(db: apsw.Connection, prefix: str, after: str, limit: int) -> list[St
     for name in _names(db, max(prefix, after)):
         if len(found) >= limit or not name.startswith(prefix):
             break
-        found.append(StreamInfo(name, *db.execute(_SQL["stream_summary"], (name,)).fetchone()))
+        found.append(StreamInfo(name, *_row(db, "stream_summary", name)))
     return found[:limit]
 
 
@@ -185,5 +194,5 @@ def categories(db: apsw.Connection) -> list[CategoryInfo]:
     for name in _names(db, ""):
         entry = counts.setdefault(category(name), [0, 0])
         entry[0] += 1
-        entry[1] += db.execute(_SQL["stream_count"], (name,)).fetchone()[0]
+        entry[1] += _row(db, "stream_count", name)[0]
     return [CategoryInfo(name, *counts[name]) for name in sorted(counts)]

@@ -80,9 +80,7 @@ def begin_create(
 
 def finish_create(db: apsw.Connection, record: NamespaceRecord) -> None:
     """Its file is ready: serve it."""
-    db.execute(
-        "UPDATE namespaces SET state = 'ready' WHERE incarnation = ?", (record.incarnation,)
-    )
+    db.execute("UPDATE namespaces SET state = 'ready' WHERE incarnation = ?", (record.incarnation,))
 
 
 def begin_delete(db: apsw.Connection, record: NamespaceRecord) -> int:

@@ -48,12 +48,14 @@ class Workers:
             worker = self._idle.pop() if self._idle else await self._start()
             usable = True
             try:
-                return await worker.async_run(function)
+                result: T = await worker.async_run(function)
             except (trio.Cancelled, trio.TooSlowError):
                 if interrupt is not None:
                     interrupt()
                 usable = await self._ended(worker)
                 raise
+            else:
+                return result
             finally:
                 if usable:
                     self._idle.append(worker)
@@ -68,7 +70,9 @@ class Workers:
         with trio.move_on_after(INTERRUPT_LIMIT, shield=True):
             await worker.async_run(_nothing)
             return True
-        log.error("a database call did not end within %s s; its thread is given up", INTERRUPT_LIMIT)
+        log.error(
+            "a database call did not end within %s s; its thread is given up", INTERRUPT_LIMIT
+        )
         return False
 
     async def aclose(self) -> None:

@@ -66,7 +66,7 @@ def settle(db: apsw.Connection, batch: Sequence[Append]) -> list[Outcome | None]
 
 def _decide_and_write(db: apsw.Connection, batch: Sequence[Append]) -> list[Outcome]:
     now = time.time_ns() // 1000
-    head: int = db.execute(_HEAD).fetchone()[0]
+    head: int = db.execute(_HEAD).get
     versions: dict[str, int] = {}
     outcomes: list[Outcome] = []
     for append in batch:
@@ -103,7 +103,7 @@ def _stored(db: apsw.Connection, messages: Sequence[NewMessage]) -> Written | Id
 
     None where the first is not stored at all; a conflict where they differ or some are missing.
     """
-    positions = []
+    positions: list[tuple[int, int]] = []
     for message in messages:
         row = db.execute(_BY_ID, (message.id,)).fetchone()
         if row is None and not positions:
