@@ -14,7 +14,7 @@ import msgspec
 
 from mdb.core.errors import InvalidRequest
 from mdb.core.jsondepth import deeper_than
-from mdb.core.numbers import NumberTooLong, exact_decimal
+from mdb.core.numbers import MAX_PADDING, NumberTooLong, exact_decimal
 
 MAX_DEPTH: Final = 256
 """Levels of arrays and objects in a value; a scalar has none."""
@@ -29,15 +29,18 @@ MAX_DIGITS: Final = 1000
 # Postgres expands it within its limits (1000 + 9999 < 16,383).
 _SHORT_LITERAL: Final = 900
 
-# msgspec turns integers of up to 4,300 digits (CPython's own limit) into exact ints.
-_LONG_INTEGER: Final = 4000
+# CPython turns at most 4,300 digits into an int; a longer text may hold such an integer.
+_INT_DIGITS: Final = 4000
+
+# An integer with more zeros than this at its end has an exponent in the canonical text.
+_LONG_ZEROS: Final = b"0" * (MAX_PADDING + 1)
 
 _STRING = rb'"[^"\\]*(?:\\.[^"\\]*)*"'
 _STRINGS = re.compile(_STRING, re.DOTALL)
 # Neither a fraction, nor an exponent, nor what has one.
 _INTEGER_OF = rb"(?<![0-9.eE+])(?<![eE]-)[0-9]{%d,}+(?![.eE])"
 _STRING_OR_LONG_INTEGER = re.compile(
-    rb"%s|(%s)" % (_STRING, _INTEGER_OF % _LONG_INTEGER), re.DOTALL
+    rb"%s|(%s)" % (_STRING, _INTEGER_OF % (MAX_PADDING + 2)), re.DOTALL
 )
 _LONG_RUN = re.compile(rb"(?<![0-9])[0-9]{%d}" % (MAX_DIGITS + 1))
 _TOO_LONG_INTEGER = re.compile(_INTEGER_OF % (MAX_DIGITS + 1))
@@ -65,7 +68,9 @@ def check(raw: bytes, path: str = "$") -> bytes:
         return _encode(_literal_decode(raw))
     except NumberTooLong as exc:
         raise _number_too_long(path) from exc
-    except (msgspec.DecodeError, ValueError, RecursionError) as exc:
+    except RecursionError as exc:  # where the caller's own stack left less than MAX_DEPTH
+        raise _too_deep(path, MAX_DEPTH, path) from exc
+    except (msgspec.DecodeError, ValueError) as exc:
         raise InvalidRequest(f"{path}: not a JSON value ({exc})", path=path) from exc
 
 
@@ -82,19 +87,21 @@ def canonical(raw: bytes) -> bytes:
     """The one text that all equal values share.
 
     Keys are sorted by code point and stand once; there is no white space; only `"`, `\\` and
-    control characters are escaped, in the short form where there is one; numbers are plain
-    decimals without exponent, without zeros at the end of a fraction, without a negative zero:
-    `1.0` is `1`, `1e3` is `1000`, `1E-7` is `0.0000001`. Applied twice it changes nothing.
+    control characters are escaped, in the short form where there is one; numbers are as
+    `numbers.exact_decimal` has them: `1.0` is `1`, `1e3` is `1000`, `1E-7` is `0.0000001`,
+    `10e399` is `1e400`, `-0` is `0`. Applied twice it changes nothing.
 
-    Not limited by MAX_DEPTH and MAX_DIGITS, since others may write to the same database: up to
-    131,072 digits and some hundred levels. Raises InvalidRequest beyond, and for bytes that are
-    no JSON.
+    Not limited by MAX_DIGITS and MAX_DEPTH, since others may write to the same database: any
+    number, and some hundred levels, as far as the interpreter's recursion limit goes. Raises
+    InvalidRequest beyond, and for bytes that are no JSON.
     """
     try:
         return _encode_sorted(_decode_canonically(raw))
     except NumberTooLong as exc:
-        raise InvalidRequest("a number has too many digits to be written out") from exc
-    except (msgspec.DecodeError, ValueError, RecursionError) as exc:
+        raise InvalidRequest("a number's exponent is too long") from exc
+    except RecursionError as exc:
+        raise InvalidRequest("a JSON value is nested too deeply") from exc
+    except (msgspec.DecodeError, ValueError) as exc:
         raise InvalidRequest(f"not a JSON value ({exc})") from exc
 
 
@@ -162,8 +169,8 @@ _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
 
 def _decode_canonically(raw: bytes) -> object:
-    if len(raw) > _LONG_INTEGER:
-        # With a point they go through the hook, which knows no limit of CPython's.
+    if _LONG_ZEROS in raw or len(raw) > _INT_DIGITS:
+        # With a point, long integers go through the hook like all other numbers.
         raw = _STRING_OR_LONG_INTEGER.sub(lambda m: m[0] + b".0" if m[1] else m[0], raw)
     return _exact_decode(raw)
 

@@ -10,6 +10,7 @@ import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 from mdb.core.errors import AuthInvalidToken
@@ -76,6 +77,7 @@ def _encode(namespace: str) -> str:
     return urlsafe_b64encode(namespace.encode("ascii")).rstrip(b"=").decode("ascii")
 
 
+@lru_cache(maxsize=1024)  # of namespaces, not of secrets
 def _decode(encoded: str) -> str | None:
     try:
         namespace = urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode("ascii")
