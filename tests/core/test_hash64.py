@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.vectors import load
 from mdb.core.hash64 import cardinal_hash, hash_64, member_of
 from mdb.core.names import cardinal_id, category
-from tests.core.vectors import load
 
 SMALLEST = -(2**63)
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.values import value_of, values
 from mdb.core.errors import InvalidRequest
 from mdb.core.jsonrules import canonical, check, equal
 from mdb.core.numbers import NumberTooLong, exact_decimal
-from tests.core.test_jsonrules import value_of, values
 
 EQUAL = [
     [b"1", b"1.0", b"1e0", b"10e-1", b"0.1E1", b"1.000", b"1000e-3", b"1E+0", b"1e00"],

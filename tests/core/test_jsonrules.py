@@ -7,14 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from core.values import value_of, values
+from core.vectors import load
 from mdb.core.errors import InvalidRequest
 from mdb.core.jsonrules import MAX_BODY_DEPTH, check, decode_body
-from tests.core.vectors import load
-
-
-def value_of(raw):
-    """The value as another parser sees it, numbers as exact decimals."""
-    return json.loads(raw, parse_int=Decimal, parse_float=Decimal)
 
 
 def refused(raw, path="$[2].data"):
@@ -22,17 +18,6 @@ def refused(raw, path="$[2].data"):
         check(raw, path)
     assert caught.value.details == {"path": path}
     return caught.value.message
-
-
-scalars = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(allow_nan=False, allow_infinity=False),
-    st.text(st.characters(exclude_characters="\0", codec="utf-8")),
-)
-keys = st.text(st.characters(exclude_characters="\0", codec="utf-8"), max_size=5)
-values = st.recursive(scalars, lambda v: st.lists(v) | st.dictionaries(keys, v), max_leaves=30)
 
 
 @given(values, st.booleans(), st.sampled_from([None, 2]))

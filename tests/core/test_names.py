@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.vectors import load
 from mdb.core.errors import InvalidRequest
 from mdb.core.names import (
     cardinal_id,
@@ -18,7 +19,6 @@ from mdb.core.names import (
     is_category,
     stream_id,
 )
-from tests.core.vectors import load
 
 NAME_CHECKS = [check_stream_name, check_message_type, check_category]
 
