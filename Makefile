@@ -12,6 +12,11 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 # The lists are complete, so nothing is resolved; compiling is left to the first import. Together
 # that halves the time of the first run.
 INSTALL := $(PIP) install --no-compile --no-deps
+
+# Off by default (9..), and three that misread what is meant here: a task status that is handed on
+# counts as never started (114, 128), a method that is async for its protocol's sake as sync (124).
+ASYNC_OFF := ASYNC9,ASYNC114,ASYNC124,ASYNC128
+
 SOURCES = $(wildcard mdb actors tests bench)
 
 # Bun itself; what the suite in tests/external needs is pinned by its own bun.lock.
@@ -79,7 +84,7 @@ check: check-lint check-types check-imports check-deps check-ci check-scenarios 
 check-lint: $(VENV)/check.stamp ## ruff and flake8-async
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	find $(SOURCES) -name node_modules -prune -o -name '*.py' -exec $(BIN)/flake8-async {} +
+	find $(SOURCES) -name node_modules -prune -o -name '*.py' -exec $(BIN)/flake8-async --disable=$(ASYNC_OFF) {} +
 
 .PHONY: check-types
 check-types: $(VENV)/check.stamp ## mypy --strict, and the public API as another type checker sees it
