@@ -28,6 +28,7 @@ from .errors import (
     unavailable,
 )
 from .mailbox import Call, Mailbox
+from .reporter import Reporter
 from .settings import GroupCommitSettings, GroupCommitStatistics
 from .store import Deferred, Store, StoreFault, check_length
 from .supervisor import supervise
@@ -72,10 +73,10 @@ class GroupCommitActor(Generic[Q, A]):
         self.mailbox: Mailbox[Q, A] = Mailbox() if mailbox is None else mailbox
         self.name = name
         self.settings = GroupCommitSettings() if settings is None else settings
-        self._store = Connection(store, self.settings, self._report, rng)
+        self._reporter = Reporter(LOGGER, name or "actor", on_error)
+        self._store = Connection(store, self.settings, self._reporter.report, rng)
         self._publish = publish
         self._on_batch = on_batch
-        self._on_error = on_error
         self._rng = rng
         self._taken: list[Call[Q, A]] = []
         self._doubtful: list[Call[Q, A]] = []
@@ -193,7 +194,7 @@ class GroupCommitActor(Generic[Q, A]):
                 self._store.is_open = False
                 calls = self._still_wanted(calls)
             except OutcomeUnknown as error:
-                self._report("a commit broke off", error)
+                self._reporter.report("a commit broke off", error)
                 self._uncertain += 1
                 self._store.is_open = False
                 rounds += 1
@@ -241,7 +242,9 @@ class GroupCommitActor(Generic[Q, A]):
         self._largest = max(self._largest, len(calls))
         if self._on_batch is not None:
             seconds = trio.current_time() - begun
-            self._guard(self._on_batch, len(calls), sum(call.size for call in calls), seconds)
+            self._reporter.guard(
+                self._on_batch, len(calls), sum(call.size for call in calls), seconds
+            )
         return answers
 
     def _deliver(self, calls: list[Call[Q, A]], answers: Sequence[A | Deferred]) -> None:
@@ -267,7 +270,7 @@ class GroupCommitActor(Generic[Q, A]):
     def _announce(self, questions: list[Q], answers: list[A]) -> None:
         self._questions += len(questions)
         if questions and self._publish is not None:
-            self._guard(self._publish, questions, answers)
+            self._reporter.guard(self._publish, questions, answers)
 
     async def _pause_if_fruitless(self) -> None:
         if self._fruitless:
@@ -362,7 +365,7 @@ class GroupCommitActor(Generic[Q, A]):
         except trio.EndOfChannel:  # closed and drained, but the outcome is still open
             await trio.sleep_forever()
 
-    # The end, and what nobody else reports
+    # The end
 
     def _give_up(self, error: Callable[[], ActorError]) -> None:
         for call in self._doubtful:
@@ -375,23 +378,7 @@ class GroupCommitActor(Generic[Q, A]):
 
     def _note_crash(self, error: Exception) -> None:
         self._restarts += 1
-        if self._on_error is not None:
-            self._on_error(error)
-
-    def _report(self, what: str, error: Exception) -> None:
-        LOGGER.warning("%s: %s: %r", self.name or "actor", what, error)
-        if self._on_error is not None:
-            try:
-                self._on_error(error)
-            except Exception:
-                LOGGER.exception("%s: the error callback failed", self.name or "actor")
-
-    def _guard(self, callback: Callable[..., object], *args: object) -> None:
-        try:
-            callback(*args)
-        except Exception as error:
-            LOGGER.exception("%s: a callback failed", self.name or "actor")
-            self._report("a callback failed", error)
+        self._reporter.tell(error)
 
     def statistics(self) -> GroupCommitStatistics:
         """The state at this moment; the queue has its own (`mailbox.statistics`)."""
