@@ -25,7 +25,7 @@ MAX_BODY_DEPTH: Final = MAX_DEPTH + 5
 MAX_DIGITS: Final = 1000
 """Digits before or after the point of a number without its exponent."""
 
-# A literal shorter than this, with an exponent of at most four digits, is taken as it stands:
+# A literal no longer than this, with an exponent of at most four digits, is taken as it stands:
 # Postgres expands it within its limits (1000 + 9999 < 16,383).
 _SHORT_LITERAL: Final = 900
 
@@ -42,7 +42,9 @@ _INTEGER_OF = rb"(?<![0-9.eE+])(?<![eE]-)[0-9]{%d,}+(?![.eE])"
 _STRING_OR_LONG_INTEGER = re.compile(
     rb"%s|(%s)" % (_STRING, _INTEGER_OF % (MAX_PADDING + 2)), re.DOTALL
 )
-_LONG_RUN = re.compile(rb"(?<![0-9])[0-9]{%d}" % (MAX_DIGITS + 1))
+# A run of digits is searched for as a run of zeros: many times faster than by a pattern.
+_DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
+_LONG_RUN: Final = b"0" * (MAX_DIGITS + 1)
 _TOO_LONG_INTEGER = re.compile(_INTEGER_OF % (MAX_DIGITS + 1))
 _NUL_OR_LONE_SURROGATE = re.compile(
     rb"\\u(?:(0000)"
@@ -144,16 +146,18 @@ def _check_long(raw: bytes, path: str) -> None:
     if deeper_than(raw, MAX_DEPTH):
         raise _too_deep(path, MAX_DEPTH, path)
     # Integers do not pass through the hook of the other numbers.
-    if _LONG_RUN.search(raw) and _TOO_LONG_INTEGER.search(_STRINGS.sub(b'""', raw)):
+    long_run = len(raw) > MAX_DIGITS and _LONG_RUN in raw.translate(_DIGITS_TO_ZERO)
+    if long_run and _TOO_LONG_INTEGER.search(_STRINGS.sub(b'""', raw)):
         raise _number_too_long(path)
 
 
 def _literal(text: str) -> msgspec.Raw:
     """Hook for a number with a point or an exponent: its literal, if it keeps to the limits."""
-    if len(text) >= _SHORT_LITERAL or "e" in text or "E" in text:
+    exponent = text.lower().partition("e")[2].lstrip("+-0")
+    # 900 characters and an exponent of 99 stay within 1000 digits.
+    if len(text) > _SHORT_LITERAL or len(exponent) > 2:
         exact = exact_decimal(text, MAX_DIGITS)
-        exponent = text.lower().partition("e")[2]
-        if len(text) >= _SHORT_LITERAL or len(exponent.lstrip("+-0")) > 4:
+        if len(text) > _SHORT_LITERAL or len(exponent) > 4:
             text = exact
     return msgspec.Raw(text.encode("ascii"))
 
