@@ -89,8 +89,7 @@ check-lint: $(VENV)/check.stamp ## ruff and flake8-async
 .PHONY: check-types
 check-types: $(VENV)/check.stamp ## mypy --strict, and the public API as another type checker sees it
 	$(BIN)/mypy
-	PATH="$(abspath $(BIN)):$$PATH" basedpyright --ignoreexternal --verifytypes actors
-	PATH="$(abspath $(BIN)):$$PATH" basedpyright --ignoreexternal --verifytypes mdb
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 .PHONY: check-imports
 check-imports: $(VENV)/check.stamp ## the direction of imports between the layers

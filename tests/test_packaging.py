@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mdb import resources
+from mdb.stores import migrations
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -45,37 +45,39 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_both_packages_and_every_migration(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    migrations = {f"mdb/{name}" for name in shipped("migrations")}
-    assert shipped("mdb") | shipped("actors") | migrations <= names
+    scripts = {f"mdb/{name}" for name in shipped("migrations")}
+    assert scripts
+    assert shipped("mdb") | shipped("actors") | scripts <= names
     assert {name.partition("/")[0] for name in names if ".dist-info/" not in name} == {
         "mdb",
         "actors",
     }
 
 
-def test_an_installed_wheel_finds_its_migrations(wheel: Path, tmp_path: Path) -> None:
-    """Unpacked elsewhere, with no checkout around it."""
+@pytest.mark.parametrize("scope", ["metadata", "namespace"])
+def test_an_unpacked_wheel_finds_the_migrations_of_the_checkout(
+    wheel: Path, tmp_path: Path, scope: str
+) -> None:
+    """With no checkout around it, and no environment that leads back to one."""
     zipfile.ZipFile(wheel).extractall(tmp_path)
-    load = "import runpy; print(runpy.run_path('mdb/resources.py')['migrations']())"
+    load = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from mdb.stores import migrations;"
+        "assert migrations.__file__.startswith(sys.argv[1]), migrations.__file__;"
+        "found = migrations.available('sqlite', sys.argv[2]);"
+        "[print(m.version, m.name, m.checksum) for m in found]"
+    )
     found = subprocess.run(
-        [sys.executable, "-I", "-c", load],
+        [sys.executable, "-I", "-c", load, str(tmp_path), scope],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=60,
-        check=True,
+        check=False,
     )
-    assert Path(found.stdout.strip()) == (tmp_path / "mdb" / "migrations").resolve()
-
-
-def test_a_checkout_finds_its_migrations() -> None:
-    assert resources.migrations() == ROOT / "migrations"
-
-
-def test_missing_migrations_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(resources, "_PACKAGE", tmp_path / "mdb")
-    with pytest.raises(FileNotFoundError, match=re.escape(str(tmp_path / "mdb" / "migrations"))):
-        resources.migrations()
+    assert found.returncode == 0, found.stderr
+    here = [f"{m.version} {m.name} {m.checksum}" for m in migrations.available("sqlite", scope)]
+    assert here
+    assert found.stdout.splitlines() == here
 
 
 @pytest.mark.parametrize("name", LOCKS)
