@@ -18,9 +18,11 @@ class Actor(Protocol):
     @property
     def mailbox(self) -> Mailbox[Any, Any]:
         """Where it takes its work from; closing it is the request to finish and return."""
+        ...
 
     async def serve(self, *, task_status: trio.TaskStatus[object]) -> None:
         """Run; call `task_status.started` when ready. Must answer all its calls at any end."""
+        ...
 
 
 K = TypeVar("K", bound=Hashable)

@@ -246,8 +246,8 @@ class Registry(Generic[K, T]):
         self._entries[key] = entry
         self._entries.move_to_end(key)
         self._tasks += 1
-        name = f"actor {key!r}"
-        self._context.run(partial(self._nursery.start_soon, self._live, entry, name=name))
+        nursery, name = self._nursery, f"actor {key!r}"
+        self._context.run(lambda: nursery.start_soon(self._live, entry, name=name))
         return entry
 
     def _make_room(self) -> None:
@@ -316,7 +316,10 @@ class Registry(Generic[K, T]):
 
     def _forget(self, entry: Life[K, T]) -> None:
         if self._entries.get(entry.key) is entry:
-            del self._entries[entry.key]
+            if entry.predecessor is None:
+                del self._entries[entry.key]
+            else:  # stopped before its turn: whoever comes next still has to wait for that one
+                self._entries[entry.key] = entry.predecessor
         self._stopping.pop(entry, None)
         self._busy.pop(entry, None)
         entry.state = State.STOPPING

@@ -53,6 +53,7 @@ class Store(Protocol[Q_contra, A_co]):
         Raises:
             Unavailable: the database cannot be reached.
         """
+        ...
 
     async def commit(self, questions: Sequence[Q_contra]) -> Sequence[A_co | Deferred]:
         """Write all of them in one transaction; one answer each, in order.
@@ -67,6 +68,7 @@ class Store(Protocol[Q_contra, A_co]):
             Exception: any other means that the transaction was rolled back because of what is
                 in it.
         """
+        ...
 
     async def settle(self, questions: Sequence[Q_contra]) -> Sequence[A_co | None]:
         """Find out what became of questions whose commit broke off; one finding each, in order.
@@ -79,15 +81,18 @@ class Store(Protocol[Q_contra, A_co]):
         Raises:
             Unavailable: it cannot be found out now.
         """
+        ...
 
     async def release(self) -> None:
         """Give back what is costly to hold (a pooled connection) while there is no work.
 
         The next `commit` takes it again by itself. May do nothing.
         """
+        ...
 
     async def close(self) -> None:
         """Close. Called once at the end of every life of the actor, also when `open` failed.
 
         Runs shielded within the actor's time limit for it; should bound itself below that.
         """
+        ...

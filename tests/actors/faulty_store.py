@@ -53,9 +53,7 @@ class FaultyStore:
         await self._visit("open")
         self.is_open = True
 
-    async def commit(
-        self, questions: Sequence[str]
-    ) -> Sequence[tuple[str, str] | Deferred]:
+    async def commit(self, questions: Sequence[str]) -> Sequence[tuple[str, str] | Deferred]:
         assert self.is_open
         self.commits.append(list(questions))
         await self._visit("commit")

@@ -139,9 +139,7 @@ async def test_deferred_questions_are_next_in_their_old_order(nursery, autojump_
     assert store.written == ["a", "c", "e", "b", "d"]
 
 
-async def test_a_store_that_defers_everything_is_not_asked_in_a_tight_loop(
-    nursery, autojump_clock
-):
+async def test_a_store_that_defers_everything_is_not_asked_in_a_tight_loop(nursery, autojump_clock):
     store = FaultyStore()
     store.locked = {"a"}
     actor = GroupCommitActor(store)
