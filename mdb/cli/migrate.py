@@ -1,0 +1,18 @@
+"""Migrations alone, without a server."""
+
+from __future__ import annotations
+
+from mdb.app import driver_loop
+from mdb.database import open_database
+
+
+async def migrate_all(url: str) -> None:
+    """Migrate the registry and every namespace, and print what was done.
+
+    Each migration is a transaction: cancelled or repeated, it leaves nothing half done. Raises
+    `OpenError`.
+    """
+    # Opening brings the registry up to date.
+    async with driver_loop(url), open_database(url) as database:
+        changed = await database.store.migrate_namespaces()
+    print(f"The schema is up to date; namespaces migrated: {changed}.")

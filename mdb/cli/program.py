@@ -1,0 +1,65 @@
+"""From the arguments to an exit code: 0 clean, 1 failure, 2 usage or configuration."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from cyclopts import App
+from cyclopts.exceptions import CycloptsError
+
+from mdb.cli import commands
+from mdb.core.tokens import redact
+from mdb.settings import ConfigurationError
+from mdb.version import VERSION
+
+_USAGE = 2
+_INTERRUPTED = 130  # what a shell reports for SIGINT
+
+
+def make_app() -> App:
+    """Build the command tree."""
+    app = App(
+        name="mdb",
+        help="An event store: HTTP in front, SQLite inside or Postgres behind.",
+        version=VERSION,
+        version_flags=["--version"],
+        # Boxes and colours are for people at a terminal.
+        help_formatter="default" if sys.stdout.isatty() else "plain",
+        result_action="return_value",
+    )
+    app.command(commands.serve, name="serve")
+    app.command(commands.migrate, name="migrate")
+    app.command(commands.version, name="version")
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command; return its exit code. A mistake of the user is one line on standard error."""
+    try:
+        code = make_app()(list(arguments), exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+    except CycloptsError as error:
+        _complain(f"{error} See mdb --help.")
+        return _USAGE
+    except ConfigurationError as error:
+        _complain(str(error))
+        return _USAGE
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone; Python's own flush at exit must not complain about it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _complain(text: str) -> None:
+    print(f"mdb: {redact(' '.join(text.split()))}", file=sys.stderr)
+
+
+def main() -> NoReturn:
+    """Run the command line; the entry point of the installed programs."""
+    sys.exit(run(sys.argv[1:]))
