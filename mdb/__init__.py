@@ -5,6 +5,8 @@ async with mdb.open("sqlite:///data") as db:
     await ns.write("account-123", "Deposited", {"amount": 5})
 """
 
+import trio
+
 from mdb.core.errors import (
     AuthInvalidToken,
     AuthRequired,
@@ -28,8 +30,35 @@ from mdb.database import open_database as open  # noqa: A004  (mdb.open reads as
 from mdb.follow import Ended
 from mdb.message import CategoryMessage, StreamMessage, WriteResult
 from mdb.namespace import Namespace, Subscription
+from mdb.settings import Settings
 from mdb.stores.base import OpenError
 from mdb.version import VERSION as __version__
+
+
+async def serve(
+    database: Database | str,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    settings: Settings | None = None,
+    draining: trio.Event | None = None,
+    task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve an open database, or one to be opened, over HTTP, until `draining` is set.
+
+    Start it in a nursery: `port = await nursery.start(mdb.serve, db)`. See `mdb.app.serve`.
+    """
+    from mdb.app import serve as serve_http  # noqa: PLC0415  (who embeds without HTTP loads none)
+
+    await serve_http(
+        database,
+        host=host,
+        port=port,
+        settings=settings,
+        draining=draining,
+        task_status=task_status,
+    )
+
 
 __all__ = [
     "AuthInvalidToken",
@@ -52,6 +81,7 @@ __all__ = [
     "Overloaded",
     "PayloadTooLarge",
     "Poke",
+    "Settings",
     "StreamMessage",
     "StreamVersionConflict",
     "Subscription",
@@ -59,4 +89,5 @@ __all__ = [
     "WriteUncertain",
     "__version__",
     "open",
+    "serve",
 ]

@@ -4,37 +4,11 @@ A dispatcher takes the bytes of a body and gives a `Reply`; it knows nothing of 
 carries it, so the lane and the Quart route answer alike.
 """
 
-from collections.abc import AsyncGenerator
 from typing import Protocol
 
 import msgspec
 
-
-class Body(Protocol):
-    """An answer that is produced while it is sent.
-
-    ``chunks`` is called once. The server closes the generator in every case: after its last
-    chunk, when the client is gone, and when the server is stopped. An exception out of it
-    before its first chunk is answered with status 500; a later one breaks the answer off
-    without a valid ending.
-    """
-
-    def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Yield the body in order; empty chunks are skipped."""
-        ...
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """One answer, complete but for the framing headers, which are the server's.
-
-    ``headers`` holds no Content-Type, Content-Length, Transfer-Encoding, Connection or Date;
-    names and values are ASCII without line breaks.
-    """
-
-    status: int
-    body: bytes | Body
-    headers: tuple[tuple[str, str], ...] = ()
-    content_type: str = "application/json"
+from mdb.rpc.reply import Body, Reply
 
 
 class Dispatcher(Protocol):
@@ -54,6 +28,9 @@ class Dispatcher(Protocol):
                 one. Either way it is in the reply's headers as ``X-Request-Id``.
         """
         ...
+
+
+__all__ = ["Body", "Dispatcher", "Reply", "error_body", "error_reply"]
 
 
 def error_body(code: str, message: str) -> bytes:
