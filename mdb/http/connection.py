@@ -169,8 +169,9 @@ class Connections:
     def discard(self, connection: Connection) -> None:
         """Let go of a connection that is closed."""
         self._open.discard(connection)
-        if self.draining and not self._open:
+        if not self._open:
             self._none_left.set()
+            self._none_left = trio.Event()
 
     def reserve(self, amount: int) -> bool:
         """Account for ``amount`` bytes of a body on its way; False if there is no room."""
@@ -188,8 +189,6 @@ class Connections:
         self.draining = True
         for connection in self._open:
             connection.drain()
-        if not self._open:
-            self._none_left.set()
 
     def abort(self) -> None:
         """Close every socket, whoever waits for it, even behind a shield."""
@@ -197,8 +196,9 @@ class Connections:
             connection.abort()
 
     async def wait_none_left(self) -> None:
-        """Wait, once draining, until the last connection is gone."""
-        await self._none_left.wait()
+        """Wait until no connection is open."""
+        if self._open:
+            await self._none_left.wait()
 
     async def reap(self) -> None:
         """Enforce deadlines until cancelled."""

@@ -18,24 +18,29 @@ async def start(nursery):
     servers = []
 
     async def start(*, lane=True, app_class=App, config=None, **kwargs):
-        draining, stopped = trio.Event(), trio.Event()
+        draining, stopped, gone = trio.Event(), trio.Event(), trio.Event()
+        scope = trio.CancelScope()
         app = tiny_app(draining, app_class)
         app.config.update(config or {})
         rpc = Rpc()
 
         async def run(*, task_status):
-            await serve(
-                app,
-                rpc if lane else None,
-                port=0,
-                draining=draining,
-                task_status=task_status,
-                **{"limits": quick(), **kwargs},
-            )
-            stopped.set()
+            try:
+                with scope:
+                    await serve(
+                        app,
+                        rpc if lane else None,
+                        port=0,
+                        draining=draining,
+                        task_status=task_status,
+                        **{"limits": quick(), **kwargs},
+                    )
+                    stopped.set()
+            finally:
+                gone.set()
 
         port = await nursery.start(partial(run))
-        servers.append(Server(port, rpc, app, draining, stopped))
+        servers.append(Server(port, rpc, app, draining, stopped, gone, scope.cancel))
         return servers[-1]
 
     yield start

@@ -38,7 +38,7 @@ class Client:
 
     def __init__(self, stream):
         self.stream = stream
-        self._buffer = b""
+        self._buffer = bytearray()
 
     async def send(self, data):
         with trio.fail_after(PATIENCE):
@@ -59,21 +59,20 @@ class Client:
         """Read up to and including ``mark``."""
         while mark not in self._buffer:
             assert await self._more(), f"the connection ended after {self._buffer!r}"
-        found, _, self._buffer = self._buffer.partition(mark)
-        return found + mark
+        return await self.exactly(self._buffer.index(mark) + len(mark))
 
     async def exactly(self, size):
         while len(self._buffer) < size:
             assert await self._more(), f"the connection ended after {self._buffer!r}"
-        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
         return data
 
     async def rest(self):
         """Read until the server closes."""
         while await self._more():
             pass
-        data, self._buffer = self._buffer, b""
-        return data
+        return await self.exactly(len(self._buffer))
 
     async def answer(self):
         """Read one answer."""
@@ -169,6 +168,14 @@ def tiny_app(draining, app_class=App):
         response.timeout = None
         return response
 
+    @app.get("/timed")
+    async def timed():
+        async def body():
+            yield b": ready\n\n"
+            await trio.sleep_forever()
+
+        return Response(body(), content_type="text/event-stream")
+
     @app.get("/endless")
     async def endless():
         async def body():
@@ -186,12 +193,14 @@ def tiny_app(draining, app_class=App):
 
 
 class Server:
-    def __init__(self, port, rpc, app, draining, stopped):
+    def __init__(self, port, rpc, app, draining, stopped, gone, cancel):
         self.port = port
         self.rpc = rpc
         self.app = app
         self.draining = draining
         self.stopped = stopped  # set when serve() has returned
+        self.gone = gone  # set when serve() has ended in any way
+        self.cancel = cancel
         self.clients = []
 
     def _client(self, stream):
