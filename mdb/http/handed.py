@@ -1,5 +1,6 @@
 """A connection as Hypercorn gets it."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import trio
@@ -18,9 +19,23 @@ class HandedStream:
     finds. To be used where one task sends and one receives.
     """
 
-    def __init__(self, connection: Connection, first: bytes) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        first: bytes,
+        *,
+        when_read: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Stand for the stream of ``connection``.
+
+        Args:
+            connection: Whose stream, and whose deadline.
+            first: What was read from it before.
+            when_read: Called once, when Hypercorn has dealt with ``first`` and asks for more.
+        """
         self._connection = connection
         self._first = first
+        self._when_read = when_read
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  (whatever the stream has)
         return getattr(self._connection.stream, name)
@@ -32,6 +47,9 @@ class HandedStream:
             data, self._first = self._first[:size], self._first[size:]
             await trio.lowlevel.checkpoint()
             return data
+        if self._when_read is not None:
+            when_read, self._when_read = self._when_read, None
+            await when_read()
         return bytes(await self._connection.stream.receive_some(max_bytes))
 
     async def send_all(self, data: bytes) -> None:

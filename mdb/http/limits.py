@@ -43,7 +43,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """From the end of the head to the end of the body, however steadily it trickles."""
 
     send_timeout: float = 30.0
-    """How long a client may take no byte of what is sent to it, an event stream included."""
+    """How long a client may take nothing of what is sent to it, an event stream included.
+
+    Progress is looked at in pieces of 64 KiB: a client slower than that in this time counts as
+    one that takes nothing."""
 
     linger_timeout: float = 2.0
     """How long the last answer of a connection is given to arrive, while what the client still

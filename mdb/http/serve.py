@@ -191,10 +191,19 @@ class _Server:
             )
             first = await lane.run()
         if first is not None:
-            stream: Any = HandedStream(connection, first)
-            await TCPServer(
-                self._app, self._config, self._context, ConnectionState(self._state), stream
-            ).run()
+            await self._hand_over(connection, first)
+
+    async def _hand_over(self, connection: Connection, first: bytes) -> None:
+        """Let Hypercorn serve a connection, from ``first`` on."""
+        context, when_read = self._context, None
+        if first and self._connections.draining:
+            # Hypercorn would close a new connection at once, but this one has a request: it
+            # learns of the stop when it has read it.
+            context = WorkerContext(None)
+            when_read = context.terminated.set
+        stream: Any = HandedStream(connection, first, when_read=when_read)
+        state = ConnectionState(self._state)
+        await TCPServer(self._app, self._config, context, state, stream).run()
 
     async def _refuse(self, connection: Connection) -> None:
         """Tell a client that there is no room for it."""

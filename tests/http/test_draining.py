@@ -77,6 +77,19 @@ async def test_answers_a_request_of_which_half_was_there(start, cut):
     await stopped(server)
 
 
+async def test_hands_a_request_over_of_which_half_was_there(start):
+    server = await start()
+    client = await server.connect()
+    await client.send(HEALTH[:20])
+    await trio.testing.wait_all_tasks_blocked()
+    server.draining.set()
+    await trio.testing.wait_all_tasks_blocked()
+    await client.send(HEALTH[20:])
+    assert (await client.answer()).body == b'{"status":"ok"}\n'
+    assert await client.rest() == b""
+    await stopped(server)
+
+
 async def test_cuts_off_what_is_left_when_its_grace_is_over(start):
     server = await start(limits=quick(grace=0.05))
     client = await server.connect()
