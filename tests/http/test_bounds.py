@@ -43,6 +43,7 @@ async def test_bodies_on_their_way_share_one_bound(start):
     assert (await first.answer()).status == 200
     third = await server.connect()
     await third.send(half)
+    await trio.testing.wait_all_tasks_blocked()
     await third.send(b" " * 100)
     assert (await third.answer()).status == 200
 
@@ -62,5 +63,7 @@ async def test_a_body_that_never_came_gives_its_share_back(start, ending):
         await first.stream.send_eof()
         assert await first.rest() == b""
     second = await server.connect()
-    await second.send(half + b" " * 100)
+    await second.send(half)
+    await trio.testing.wait_all_tasks_blocked()
+    await second.send(b" " * 100)
     assert (await second.answer()).status == 200

@@ -1,5 +1,7 @@
 """Nobody holds a connection by doing nothing. The server's close is what is waited for."""
 
+import socket
+
 import pytest
 import trio
 from http_harness import JSON_HEAD, PATIENCE, call, quick
@@ -79,6 +81,13 @@ async def test_a_handshake_that_does_not_come_is_cut_off(start, server_tls):
     assert await client.rest() == b""
 
 
+@pytest.fixture(params=["kernel and server", "server alone"])
+def enforced_by(request, monkeypatch):
+    """Where the kernel has no limit of its own for unacknowledged data, the server's must do."""
+    if request.param == "server alone":
+        monkeypatch.delattr(socket, "TCP_USER_TIMEOUT", raising=False)
+
+
 async def read_what_is_left(client):
     """Read to the end; the reset of a connection that is cut off may come before it."""
     try:
@@ -88,6 +97,7 @@ async def read_what_is_left(client):
         return b""
 
 
+@pytest.mark.usefixtures("enforced_by")
 @pytest.mark.parametrize("tls", [False, True])
 async def test_a_client_that_takes_no_answer_is_cut_off(start, server_tls, client_tls, tls):
     server = await start(ssl=server_tls if tls else None, limits=quick(send_timeout=SHORT))
@@ -99,6 +109,7 @@ async def test_a_client_that_takes_no_answer_is_cut_off(start, server_tls, clien
     assert len(await read_what_is_left(client)) < 30_000_000
 
 
+@pytest.mark.usefixtures("enforced_by")
 @pytest.mark.parametrize("tls", [False, True])
 async def test_a_follower_that_takes_nothing_is_cut_off(start, server_tls, client_tls, tls):
     server = await start(ssl=server_tls if tls else None, limits=quick(send_timeout=SHORT))
