@@ -1,5 +1,6 @@
 /** What the tests share: one server for the run, a namespace for each test, small fixtures. */
 
+import { createServer } from "node:net";
 import { type CreatedNamespace, makeToken, MessageDBClient, MessageDBError } from "./client.ts";
 import { type ServerOptions, startTestServer, stillRunning, type TestServer } from "./server.ts";
 
@@ -130,4 +131,17 @@ export async function writeCounted(
 
 export function sortedBy<T>(items: readonly T[], key: (item: T) => number): T[] {
   return [...items].sort((a, b) => key(a) - key(b));
+}
+
+/** A port of this machine on which nothing listens. */
+export function unusedPort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.on("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+      probe.close(() => resolve(port));
+    });
+  });
 }
