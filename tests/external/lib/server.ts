@@ -18,6 +18,8 @@ export interface ServerOptions {
   readonly dataDir?: string;
   /** The admin token to start with. Default: a random one. Null: the server makes its own. */
   readonly token?: string | null;
+  /** Default: a free one. */
+  readonly port?: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
 }
@@ -73,7 +75,7 @@ export function serverCommand(): { command: string[]; env: Record<string, string
 }
 
 /**
- * Start `serve --port=0` and wait until it answers.
+ * Start `serve` on a free port and wait until it answers.
  *
  * Throws with the server's own last words when it ends or stays silent.
  */
@@ -86,7 +88,7 @@ export async function startTestServer(options: ServerOptions = {}): Promise<Test
     await database?.drop();
   };
   try {
-    const args = ["serve", "--port=0"];
+    const args = ["serve", `--port=${options.port ?? 0}`];
     const settings: Record<string, string> = {};
     let dataDir: string | null = null;
     if (storage === "memory") args.push("--test-mode");

@@ -1,6 +1,7 @@
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import type { MessageDBClient } from "../lib/client.ts";
 import { errorOf, inNamespace } from "../lib/helpers.ts";
+import { test } from "../lib/testing.ts";
 
 /** `count` streams of a category with two messages each; their names. */
 async function fill(client: MessageDBClient, category: string, count: number): Promise<string[]> {

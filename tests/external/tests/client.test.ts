@@ -1,6 +1,6 @@
 /** The client's own parts, and the client in the three places it is made for. */
 
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,6 +11,7 @@ import {
 } from "../lib/client.ts";
 import { inNamespace, PROJECT, within } from "../lib/helpers.ts";
 import { SseDecoder, type SseItem } from "../lib/sse.ts";
+import { test } from "../lib/testing.ts";
 
 const CLIENT = join(PROJECT, "tests/external/lib/client.ts");
 

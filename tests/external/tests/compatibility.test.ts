@@ -1,11 +1,12 @@
 /** The vectors measured on a genuine Message DB, asked over HTTP. Where they differ, API.md wins. */
 
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { calls, MessageDBClient, parseExact } from "../lib/client.ts";
 import { exactValue } from "../lib/exact.ts";
 import { bearer, errorOf, inNamespace, PROJECT, rawRpc, sharedServer } from "../lib/helpers.ts";
+import { test } from "../lib/testing.ts";
 
 function vectors<T>(name: string): T {
   return parseExact(readFileSync(join(PROJECT, "tests/vectors", name), "utf8")) as T;
@@ -241,16 +242,16 @@ test.concurrent("get_functions.json: the same calls read the same rows", async (
       expect([sql, read]).toEqual([sql, expected(`select * from ${sql}`)]);
     }
     for (const bad of [
-      client.categoryGet("get", { batchSize: -2 }),
-      client.categoryGet("get", { correlation: "corr-1" }),
-      client.categoryGet("get", group(-1, 1)),
-      client.categoryGet("get", group(2, 1)),
-      client.categoryGet("get", group(0, -1)),
-      client.categoryGet("get", group(0, 32_768)),
-      client.streamGet("get-1", { batchSize: -2 }),
-      client.streamGet(""),
+      () => client.categoryGet("get", { batchSize: -2 }),
+      () => client.categoryGet("get", { correlation: "corr-1" }),
+      () => client.categoryGet("get", group(-1, 1)),
+      () => client.categoryGet("get", group(2, 1)),
+      () => client.categoryGet("get", group(0, -1)),
+      () => client.categoryGet("get", group(0, 32_768)),
+      () => client.streamGet("get-1", { batchSize: -2 }),
+      () => client.streamGet(""),
     ]) {
-      expect((await errorOf(bad)).code).toBe("INVALID_REQUEST");
+      expect((await errorOf(bad())).code).toBe("INVALID_REQUEST");
     }
   });
 });

@@ -1,6 +1,7 @@
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { MessageDBError } from "../lib/client.ts";
 import { inNamespace } from "../lib/helpers.ts";
+import { test } from "../lib/testing.ts";
 
 test.concurrent("MDB003_3B_T1 concurrent writes to different streams all arrive", async () => {
   await inNamespace(async (client) => {

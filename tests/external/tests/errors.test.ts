@@ -1,12 +1,13 @@
 /** The error codes of the contract, each earned by a request; the rest are in later-*.test.ts. */
 
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { connect } from "node:net";
 import { makeToken, MessageDBClient } from "../lib/client.ts";
 import {
   adminClient, bearer, errorOf, foreignToken, inNamespace, type RawAnswer, rawRpc, sharedServer,
   uniqueId, until, withServer,
 } from "../lib/helpers.ts";
+import { test } from "../lib/testing.ts";
 
 const MESSAGE = { type: "T", data: {} };
 

@@ -1,10 +1,11 @@
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { existsSync } from "node:fs";
 import { MessageDBClient } from "../lib/client.ts";
 import {
-  errorOf, inNamespace, unusedPort, sharedServer, startTestServer, stillRunning, until,
+  errorOf, inNamespace, sharedServer, startTestServer, stillRunning, until, unusedPort,
   waitForHealthy, withServer,
 } from "../lib/helpers.ts";
+import { test } from "../lib/testing.ts";
 
 test.concurrent("MDB003_1A_T1 the client can make RPC requests", async () => {
   const { url } = await sharedServer();

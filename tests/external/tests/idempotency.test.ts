@@ -1,5 +1,6 @@
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { errorOf, inNamespace } from "../lib/helpers.ts";
+import { test } from "../lib/testing.ts";
 
 test.concurrent("an id given is the message's id, in lower case", async () => {
   await inNamespace(async (client) => {

@@ -1,6 +1,7 @@
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { exactValue } from "../lib/exact.ts";
 import { bearer, errorOf, inNamespace, rawRpc } from "../lib/helpers.ts";
+import { test } from "../lib/testing.ts";
 
 const VALUES = [
   "null", "true", "0", "-0", "1.50", "1e3", "1E-7", "9007199254740993", "-9223372036854775808",

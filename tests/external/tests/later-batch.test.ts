@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 import { type BatchMessage, MessageDBError } from "../lib/client.ts";
 import { errorOf, inNamespace } from "../lib/helpers.ts";
-import { later } from "../lib/later.ts";
+import { later } from "../lib/testing.ts";
 
 const batch = (count: number, more: object = {}): BatchMessage[] =>
   [...Array(count).keys()].map((n) => ({ type: "T", data: n, ...more }));

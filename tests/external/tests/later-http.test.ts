@@ -3,7 +3,7 @@
 import { expect } from "bun:test";
 import { SseDecoder } from "../lib/sse.ts";
 import { bearer, inNamespace, sharedServer, writeCounted } from "../lib/helpers.ts";
-import { later } from "../lib/later.ts";
+import { later } from "../lib/testing.ts";
 
 async function exported(url: string, token: string, query = ""): Promise<string> {
   const answer = await fetch(`${url}/export${query}`, { headers: bearer(token) });

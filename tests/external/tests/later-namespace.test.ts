@@ -2,7 +2,7 @@ import { expect } from "bun:test";
 import { MessageDBClient } from "../lib/client.ts";
 import { eventStream, following, isEvent, isReady, pokes } from "../lib/follow.ts";
 import { adminClient, bearer, errorOf, inNamespace, within, writeCounted } from "../lib/helpers.ts";
-import { later } from "../lib/later.ts";
+import { later } from "../lib/testing.ts";
 
 const MESSAGE = { type: "T", data: {} };
 

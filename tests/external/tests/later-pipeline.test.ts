@@ -1,7 +1,7 @@
 import { expect } from "bun:test";
 import { calls } from "../lib/client.ts";
 import { bearer, errorOf, inNamespace, rawRpc } from "../lib/helpers.ts";
-import { later } from "../lib/later.ts";
+import { later } from "../lib/testing.ts";
 
 const MESSAGE = { type: "T", data: {} };
 

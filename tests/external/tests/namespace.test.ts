@@ -1,6 +1,7 @@
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { makeToken, MessageDBClient, parseNamespaceFromToken } from "../lib/client.ts";
 import { adminClient, errorOf, inNamespace, sharedServer, uniqueId } from "../lib/helpers.ts";
+import { test } from "../lib/testing.ts";
 
 const MESSAGE = { type: "T", data: {} };
 const UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;

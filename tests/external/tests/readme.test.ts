@@ -1,8 +1,9 @@
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inNamespace, PROJECT, within } from "../lib/helpers.ts";
+import { test } from "../lib/testing.ts";
 
 const HOME = join(PROJECT, "tests/external");
 

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server, Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -8,6 +8,7 @@ import { following, pokes } from "../lib/follow.ts";
 import {
   errorOf, inNamespace, startTestServer, unusedPort, until, withServer, within,
 } from "../lib/helpers.ts";
+import { test } from "../lib/testing.ts";
 
 const MESSAGE = { type: "T", data: {} };
 
@@ -102,7 +103,7 @@ test.concurrent("a subscription at the end loses nothing when it breaks before i
 test.concurrent("a restarted server goes on with its data, and subscribers resume", async () => {
   const dataDir = mkdtempSync(join(tmpdir(), "mdb-external-restart-"));
   const port = await unusedPort();
-  const options = { storage: "file", dataDir, args: [`--port=${port}`] } as const;
+  const options = { storage: "file", dataDir, port } as const;
   const first = await startTestServer(options);
   const client = new MessageDBClient(first.url, { token: first.adminToken });
   try {

