@@ -26,6 +26,7 @@ import trio
 
 from mdb import systemd
 from mdb.core.errors import MdbError
+from mdb.core.tokens import redact
 from mdb.database import Database, open_database
 from mdb.http.cors import AllowedOrigins
 from mdb.http.deferred import Application, DeferredApp
@@ -34,6 +35,7 @@ from mdb.http.serve import serve as serve_http
 from mdb.rpc.dispatcher import Dispatcher
 from mdb.rpc.testmode import TestMode
 from mdb.settings import Settings
+from mdb.settings.urls import mask_url
 from mdb.stores.base import OpenError
 
 log = logging.getLogger("mdb.app")
@@ -302,8 +304,8 @@ def end_process_after(seconds: float) -> None:
 def fault_lines(error: BaseException) -> list[str] | None:
     """Return what to tell the operator of an error that ended the server, one line each.
 
-    None where it is none of those that an operator can do something about: a fault of the
-    server itself, whose traceback belongs in the log.
+    No line holds a token or a password. None where it is none of those that an operator can do
+    something about: a fault of the server itself, whose traceback belongs in the log.
     """
     if isinstance(error, BaseExceptionGroup):
         found: list[str] = []
@@ -314,5 +316,5 @@ def fault_lines(error: BaseException) -> list[str] | None:
             found += lines
         return list(dict.fromkeys(found))
     if isinstance(error, OpenError | StartError | Cut | MdbError):
-        return [" ".join(str(error).split())]
+        return [mask_url(redact(" ".join(str(error).split())))]
     return None

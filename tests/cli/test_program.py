@@ -74,6 +74,11 @@ def test_what_an_operator_can_mend_is_a_line_and_a_fault_of_the_server_is_not() 
     assert app.fault_lines(ExceptionGroup("", [*mendable, KeyError("x")])) is None
 
 
+def test_a_line_for_the_operator_holds_no_password() -> None:
+    error = OpenError("postgresql://mdb:hunter2@db/events: no such host")
+    assert app.fault_lines(error) == ["postgresql://mdb:***@db/events: no such host"]
+
+
 def test_a_stop_that_hangs_is_ended_from_outside_of_it() -> None:
     """A thread that never ends keeps an interpreter from leaving; the last resort does not."""
     program = (
