@@ -13,6 +13,7 @@ language plpgsql
 volatile
 as $$
 declare
+  _id uuid;
   _stream_version bigint;
   _next_position bigint;
 begin
@@ -27,10 +28,11 @@ begin
   end if;
 
   _next_position := _stream_version + 1;
+  _id := uuid(write_message.id);  -- here: a text that is no UUID takes no global position
 
   insert into {schema}.messages (id, stream_name, position, type, data, metadata)
   values (
-    uuid(write_message.id),
+    _id,
     write_message.stream_name,
     _next_position,
     write_message.type,

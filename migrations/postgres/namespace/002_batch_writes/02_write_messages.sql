@@ -87,7 +87,7 @@ begin
     from placed;
   else
     -- The same with the expectations in the rows, each before the messages of its group.
-    with both as (
+    with asked as (
       select o, s, g, null::bigint as e, 1 as kind
       from unnest(streams, groups) with ordinality as x (s, g, o)
       union all
@@ -99,7 +99,7 @@ begin
         *,
         row_number() over first_to_last as r,
         sum(kind) over first_to_last as k
-      from both
+      from asked
       window first_to_last as (partition by s collate "C" order by g, kind, o)
     ),
     based as (

@@ -85,10 +85,13 @@ begin
     array_agg(m.position order by x.o),
     array_agg(m.global_position order by x.o),
     array_agg(
-      m.stream_name = x.s
-        and m.type = x.t
-        and coalesce(m.data, 'null') = coalesce(x.d, 'null')
-        and coalesce(m.metadata, 'null') = coalesce(x.m, 'null')
+      -- Null and JSON null read alike, so they are alike.
+      case when m.id is not null then
+        m.stream_name = x.s
+          and m.type = x.t
+          and coalesce(m.data, 'null') = coalesce(x.d, 'null')
+          and coalesce(m.metadata, 'null') = coalesce(x.m, 'null')
+      end
       order by x.o
     )
   into _first, _stored_positions, _stored_global_positions, _same
