@@ -1,3 +1,3 @@
--- The same of the whole namespace: global position, most rows.
-select global_position, "position", stream_name
-from {functions}.all_pokes($1, $2)
+-- Notices of everything: above this global position, up to this one, most rows.
+select stream_name, "position", global_position
+from {functions}.all_pokes($1, $2, $3)

@@ -1,3 +1,3 @@
--- The same of a category: name, global position, correlation, member, size (each or null), most rows, most messages looked at. The last row, without a stream: looked through up to there.
-select global_position, "position", stream_name
+-- Notices of a category: name, above this global position, up to this one, correlation, member, size (each or null), most rows.
+select stream_name, "position", global_position
 from {functions}.category_pokes($1, $2, $3, $4, $5, $6, $7)

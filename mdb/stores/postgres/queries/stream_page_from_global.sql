@@ -1,4 +1,4 @@
--- A page of a stream from a global position: name, forward, global position, type or null, most rows, most bytes.
+-- A page of a stream from a global position: name, forward, global position, highest global position, type (each or null), most rows, most bytes.
 select cursor, message
 from {functions}.stream_page(
   $1,
@@ -10,5 +10,6 @@ from {functions}.stream_page(
   end,
   $4,
   $5,
-  $6
+  $6,
+  $7
 )

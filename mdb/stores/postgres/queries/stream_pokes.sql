@@ -1,3 +1,3 @@
--- Where a stream has messages above a global position: name, global position, most rows.
-select global_position, "position", stream_name
-from {functions}.stream_pokes($1, $2, $3)
+-- Notices of a stream: name, least position, above this global position, up to this one, most rows.
+select stream_name, "position", global_position
+from {functions}.stream_pokes($1, $2, $3, $4, $5)

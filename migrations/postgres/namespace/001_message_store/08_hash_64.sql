@@ -4,4 +4,4 @@ returns bigint
 language sql
 immutable
 parallel safe
-return ('x' || left(md5(value), 16))::bit(64)::bigint;
+return ('x' || md5(value))::bit(64)::bigint;  -- the cast cuts it after 64 bits

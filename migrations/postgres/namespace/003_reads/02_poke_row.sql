@@ -1,7 +1,6 @@
--- One message to tell a follower about. A last row without position and stream says up to which
--- global position the log has been looked through, so that a follower with a rare filter gets on.
+-- One message to tell a follower about: where it is, not what it is.
 create type {functions}.poke_row as (
-  global_position bigint,
+  stream_name text,
   "position" bigint,
-  stream_name text
+  global_position bigint
 );

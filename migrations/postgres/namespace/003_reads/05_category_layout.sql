@@ -5,11 +5,11 @@ language sql
 stable
 parallel safe
 return '["' || m.id
-  || '", ' || to_json(m.stream_name)
-  || ', ' || to_json(m.type)
-  || ', ' || m.position
-  || ', ' || m.global_position
-  || ', ' || coalesce(m.data::text, 'null')
-  || ', ' || coalesce(m.metadata::text, 'null')
-  || ', ' || {functions}.json_time(m.time)
+  || '",' || to_json(m.stream_name)
+  || ',' || to_json(m.type)
+  || ',' || m.position
+  || ',' || m.global_position
+  || ',' || coalesce(m.data::text, 'null')
+  || ',' || coalesce(m.metadata::text, 'null')
+  || ',' || {functions}.json_time(m.time)
   || ']';

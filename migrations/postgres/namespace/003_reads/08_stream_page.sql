@@ -1,10 +1,12 @@
 -- Messages of a stream from a position on (null: from the end that the direction begins at), of one
--- type if one is given, until max_rows are read or their texts have max_bytes together. The row
--- that reaches max_bytes is the last, so one row always comes.
+-- type if one is given, none above the global position up_to (null: no such bound), until max_rows
+-- are read or their texts have max_bytes together. The row that reaches max_bytes is the last, so
+-- one row always comes.
 create function {functions}.stream_page(
   stream text,
   forward boolean,
   from_position bigint,
+  up_to bigint,
   of_type text,
   max_rows bigint,
   max_bytes bigint
@@ -21,6 +23,7 @@ set enable_sort = off
 set jit = off
 as $$
 declare
+  _up_to constant bigint := coalesce(up_to, 9223372036854775807);
   _rows refcursor;
   _row {functions}.page_row;
   _bytes bigint := 0;
@@ -31,6 +34,7 @@ begin
       from {schema}.messages m
       where m.stream_name = stream
         and m.position >= coalesce(from_position, 0)
+        and m.global_position <= _up_to
         and (of_type is null or m.type = of_type)
       order by m.position
       limit max_rows;
@@ -40,6 +44,7 @@ begin
       from {schema}.messages m
       where m.stream_name = stream
         and m.position <= coalesce(from_position, 9223372036854775807)
+        and m.global_position <= _up_to
         and (of_type is null or m.type = of_type)
       order by m.position desc
       limit max_rows;

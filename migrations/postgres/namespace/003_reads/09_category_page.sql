@@ -1,10 +1,12 @@
 -- Messages of a category from a global position on (null: from the end that the direction begins
--- at); filtered by type, by the category of the correlation stream, by the member of a consumer
--- group, each if given; cut by rows and bytes like stream_page.
+-- at) and none above up_to (null: no such bound); filtered by type, by the category of the
+-- correlation stream, by the member of a consumer group, each if given; cut by rows and bytes like
+-- stream_page.
 create function {functions}.category_page(
   category text,
   forward boolean,
   from_global_position bigint,
+  up_to bigint,
   of_type text,
   correlation text,
   member integer,
@@ -24,8 +26,10 @@ set enable_sort = off
 set jit = off
 as $$
 declare
-  _from constant bigint := coalesce(
-    from_global_position, case when forward then 0 else 9223372036854775807 end
+  _low constant bigint := case when forward then coalesce(from_global_position, 0) else 0 end;
+  -- least() passes over nulls
+  _high constant bigint := coalesce(
+    least(up_to, case when not forward then from_global_position end), 9223372036854775807
   );
   _rows refcursor;
   _row {functions}.page_row;
@@ -38,7 +42,7 @@ begin
       select m.global_position, {functions}.category_layout(m)
       from {schema}.messages m
       where {schema}.category(m.stream_name) = category_page.category
-        and m.global_position >= _from
+        and m.global_position between _low and _high
         and (of_type is null or m.type = of_type)
         and (size is null or {functions}.is_member(m.stream_name, member, size))
       order by m.global_position
@@ -48,7 +52,7 @@ begin
       select m.global_position, {functions}.category_layout(m)
       from {schema}.messages m
       where {schema}.category(m.stream_name) = category_page.category
-        and m.global_position >= _from
+        and m.global_position between _low and _high
         and {schema}.category(m.metadata->>'correlationStreamName') = correlation
         and (of_type is null or m.type = of_type)
         and (size is null or {functions}.is_member(m.stream_name, member, size))
@@ -59,7 +63,7 @@ begin
       select m.global_position, {functions}.category_layout(m)
       from {schema}.messages m
       where {schema}.category(m.stream_name) = category_page.category
-        and m.global_position <= _from
+        and m.global_position between _low and _high
         and (of_type is null or m.type = of_type)
         and (size is null or {functions}.is_member(m.stream_name, member, size))
       order by m.global_position desc
@@ -69,7 +73,7 @@ begin
       select m.global_position, {functions}.category_layout(m)
       from {schema}.messages m
       where {schema}.category(m.stream_name) = category_page.category
-        and m.global_position <= _from
+        and m.global_position between _low and _high
         and {schema}.category(m.metadata->>'correlationStreamName') = correlation
         and (of_type is null or m.type = of_type)
         and (size is null or {functions}.is_member(m.stream_name, member, size))

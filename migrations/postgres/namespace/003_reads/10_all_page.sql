@@ -1,8 +1,10 @@
 -- Messages of the whole namespace from a global position on (null: from the end that the direction
--- begins at), of one type if one is given, cut by rows and bytes like stream_page.
+-- begins at) and none above up_to (null: no such bound), of one type if one is given, cut by rows
+-- and bytes like stream_page.
 create function {functions}.all_page(
   forward boolean,
   from_global_position bigint,
+  up_to bigint,
   of_type text,
   max_rows bigint,
   max_bytes bigint
@@ -28,6 +30,7 @@ begin
       select m.global_position, {functions}.category_layout(m)
       from {schema}.messages m
       where m.global_position >= coalesce(from_global_position, 0)
+        and m.global_position <= coalesce(up_to, 9223372036854775807)
         and (of_type is null or m.type = of_type)
       order by m.global_position
       limit max_rows;
@@ -36,6 +39,7 @@ begin
       select m.global_position, {functions}.category_layout(m)
       from {schema}.messages m
       where m.global_position <= coalesce(from_global_position, 9223372036854775807)
+        and m.global_position <= coalesce(up_to, 9223372036854775807)
         and (of_type is null or m.type = of_type)
       order by m.global_position desc
       limit max_rows;

@@ -1,5 +1,12 @@
--- The messages of a stream above a global position, at most max_rows, in order.
-create function {functions}.stream_pokes(stream text, after bigint, max_rows bigint)
+-- The messages of a stream above a global position up to another, from a stream position on, at most
+-- max_rows, in order.
+create function {functions}.stream_pokes(
+  stream text,
+  min_position bigint,
+  after bigint,
+  up_to bigint,
+  max_rows bigint
+)
 returns setof {functions}.poke_row
 language plpgsql
 stable
@@ -13,10 +20,12 @@ set jit = off
 as $$
 begin
   return query
-    select m.global_position, m.position, m.stream_name
+    select m.stream_name, m.position, m.global_position
     from {schema}.messages m
     where m.stream_name = stream
       and m.position >= {functions}.first_position(stream, after + 1)
+      and m.position >= min_position
+      and m.global_position <= up_to
     order by m.position
     limit max_rows;
 end;

@@ -1,15 +1,13 @@
--- The messages of a category above a global position, of a correlation and a consumer group's
--- member if given: at most max_rows, found among the category's next max_scanned messages. The last
--- row, without position and stream, says up to which global position that was; there is none if the
--- category has nothing above.
+-- The messages of a category above a global position up to another, of a correlation and of the
+-- member of a consumer group if given, at most max_rows, in order.
 create function {functions}.category_pokes(
   category text,
   after bigint,
+  up_to bigint,
   correlation text,
   member integer,
   size integer,
-  max_rows bigint,
-  max_scanned bigint
+  max_rows bigint
 )
 returns setof {functions}.poke_row
 language plpgsql
@@ -22,36 +20,29 @@ set enable_bitmapscan = off
 set enable_sort = off
 set jit = off
 as $$
-declare
-  _next record;
-  _found bigint := 0;
 begin
-  for _next in
-    select
-      m.global_position,
-      m.position,
-      m.stream_name,
-      (
-        correlation is null
-        or {schema}.category(m.metadata->>'correlationStreamName') = correlation
-      ) and (
-        size is null or {functions}.is_member(m.stream_name, member, size)
-      ) as fits
-    from {schema}.messages m
-    where {schema}.category(m.stream_name) = category_pokes.category
-      and m.global_position > after
-    order by m.global_position
-    limit max_scanned
-  loop
-    if _next.fits then
-      return next (_next.global_position, _next.position, _next.stream_name)::{functions}.poke_row;
-      _found := _found + 1;
-      exit when _found = max_rows;
-    end if;
-  end loop;
-
-  if _next.global_position is not null then
-    return next (_next.global_position, null, null)::{functions}.poke_row;
+  -- The correlation has a query of its own: as a bare condition it is judged within the index.
+  if correlation is null then
+    return query
+      select m.stream_name, m.position, m.global_position
+      from {schema}.messages m
+      where {schema}.category(m.stream_name) = category_pokes.category
+        and m.global_position > after
+        and m.global_position <= up_to
+        and (size is null or {functions}.is_member(m.stream_name, member, size))
+      order by m.global_position
+      limit max_rows;
+  else
+    return query
+      select m.stream_name, m.position, m.global_position
+      from {schema}.messages m
+      where {schema}.category(m.stream_name) = category_pokes.category
+        and m.global_position > after
+        and m.global_position <= up_to
+        and {schema}.category(m.metadata->>'correlationStreamName') = correlation
+        and (size is null or {functions}.is_member(m.stream_name, member, size))
+      order by m.global_position
+      limit max_rows;
   end if;
 end;
 $$;

@@ -1,5 +1,5 @@
--- The messages of the whole namespace above a global position, at most max_rows, in order.
-create function {functions}.all_pokes(after bigint, max_rows bigint)
+-- The messages of the whole namespace above a global position up to another, at most max_rows.
+create function {functions}.all_pokes(after bigint, up_to bigint, max_rows bigint)
 returns setof {functions}.poke_row
 language plpgsql
 stable
@@ -13,9 +13,9 @@ set jit = off
 as $$
 begin
   return query
-    select m.global_position, m.position, m.stream_name
+    select m.stream_name, m.position, m.global_position
     from {schema}.messages m
-    where m.global_position > after
+    where m.global_position > after and m.global_position <= up_to
     order by m.global_position
     limit max_rows;
 end;
