@@ -1,5 +1,5 @@
 -- The highest position of a stream; null if it has no message.
--- The settings keep a plan that was made while the table was empty from staying a full scan.
+-- The settings keep a plan that was made while the table was small from staying a full scan.
 create function {schema}.stream_version(stream_name varchar)
 returns bigint
 language plpgsql

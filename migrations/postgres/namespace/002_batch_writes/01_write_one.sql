@@ -22,7 +22,7 @@ create function {functions}.write_one(
 )
 language plpgsql
 volatile
--- A plan made while the table is empty is kept for the life of the session; without these it would
+-- A plan made while the table is small is kept for the life of the session; without these it would
 -- scan the whole table from then on.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off

@@ -40,14 +40,11 @@ create function {functions}.write_messages(
 )
 language plpgsql
 volatile
--- A plan made while the table is empty is kept for the life of the session; without these it would
--- scan the whole table from then on. Hash and merge joins off leaves the index look-ups; it also
--- makes any join of the batch with itself quadratic, so there is none.
+-- A plan made while the table is small is kept for the life of the session; without these it would
+-- scan the whole table from then on.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
 as $$
 declare
   _clear boolean;
@@ -129,12 +126,12 @@ begin
   head := coalesce(head, 0);
 
   if _clear and true = any (given) then
-    select not exists (
-      select from unnest(ids, given) as x (i, g)
-      where x.g and exists (select from {schema}.messages m where m.id = x.i)
-    ) and count(x.i) = count(distinct x.i)
+    -- Scalar look-ups, because 'exists' would become a join, and a join may read the whole index.
+    select
+      count(case when x.g then (select 1 from {schema}.messages m where m.id = x.i) end) = 0
+      and count(x.i) = count(distinct x.i)
     into _clear
-    from unnest(ids) as x (i);
+    from unnest(ids, given) as x (i, g);
   end if;
 
   if not _clear then

@@ -100,7 +100,12 @@ begin
     from unnest(ids, given, streams, types, datas, metadatas)
       with ordinality as u (i, g, s, t, d, m, o)
   ) x
-  left join {schema}.messages m on m.id = case when x.g then x.i end;
+  left join lateral (
+    select m.*
+    from {schema}.messages m
+    where m.id = case when x.g then x.i end
+    offset 0  -- keeps it one look-up a message; merged into the join it may read the whole index
+  ) m on true;
 
   for _group in 1 .. _groups loop
     _low := _high + 1;
