@@ -112,7 +112,9 @@ class Model:
     ) -> tuple[int, int | None, int | None]:
         known = [i for i, m in enumerate(group.messages, 1) if m.id in self.stored]
         different = [
-            i for i in known if not _equal(group.messages[i - 1], self.stored[group.messages[i - 1].id][0])
+            i
+            for i in known
+            if not _equal(group.messages[i - 1], self.stored[group.messages[i - 1].id][0])
         ]
         if known and len(known) == len(group.messages) and not different:
             return REPEATED, None, None

@@ -28,7 +28,8 @@ async def test_a_batch_waits_for_whoever_acquired_the_lock_of_any_category(
     client, server = await connect(message_store_url), await connect(message_store_url)
     await client.execute("begin")
     await client.execute(
-        "select message_store.write_message(gen_random_uuid()::text, $1, 'T', '{}')", f"{category}-1"
+        "select message_store.write_message(gen_random_uuid()::text, $1, 'T', '{}')",
+        f"{category}-1",
     )
     answers = []
 

@@ -19,6 +19,7 @@ CALLS: list[tuple[str, tuple[Any, ...], int]] = [
     ("stream_page", ("a-7", False, None, None, None, 10, MIB), 10),
     ("stream_page", ("a-7", True, None, None, "T1", 10, MIB), 70),
     ("stream_page_from_global", ("a-7", True, ROWS // 2, None, None, 10, MIB), 40),
+    ("category_page", ("rare", True, None, None, None, None, None, None, 10, MIB), 10),
     ("category_page", ("a", True, 50, None, None, None, None, None, 10, MIB), 10),
     ("category_page", ("a", False, None, None, None, None, None, None, 10, MIB), 10),
     ("category_page", ("a", True, None, None, "T1", None, None, None, 10, MIB), 80),
@@ -33,6 +34,7 @@ CALLS: list[tuple[str, tuple[Any, ...], int]] = [
     ("stream_pokes", ("a-7", 0, ROWS // 2, ROWS, 10), 40),
     ("category_pokes", ("a", 50, ROWS, None, None, None, 10), 10),
     ("category_pokes", ("a", 50, ROWS, "c1", None, None, 10), 10),
+    ("category_pokes", ("rare", 0, ROWS, None, None, None, 10), 10),
     ("all_pokes", (50, ROWS, 10), 10),
     ("stream_list", ("a-1", "", 5), 12),
     ("head", (), 1),
@@ -45,12 +47,12 @@ VISITS = """
 
 
 async def fill(conn: Connection) -> None:
-    """Rows that no analyse has seen: 50 streams, a third in another category."""
+    """Rows that no analyse has seen, a third in another category, five in a third one."""
     await conn.execute(
         """
         insert into messages (stream_name, position, type, data, metadata)
         select
-          case when n % 3 = 0 then 'b-' else 'a-' end || n % 50,
+          case when n > $1 - 6 then 'rare-' when n % 3 = 0 then 'b-' else 'a-' end || n % 50,
           n / 150 * 3 + n / 50 % 3,
           'T' || n % 7,
           '{}',
@@ -67,11 +69,13 @@ async def prepare(conn: Connection, table: str) -> None:
         # Known to fit into a page, so that reading all of it looks cheapest.
         await write(conn, [one("a-7", given=False), one("z-1", given=False)])
         await conn.execute("vacuum analyze messages")
-    elif table == "full":
+    elif table != "empty":
         await fill(conn)
+        if table == "analysed":
+            await conn.execute("vacuum analyze messages")
 
 
-TABLES = ["empty", "tiny", "full"]
+TABLES = ["empty", "tiny", "full", "analysed"]
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -81,7 +85,7 @@ async def test_reads_go_along_an_index_and_stop_at_their_limit(
     await prepare(message_store, table)
     for name, args, _ in CALLS * 7:
         await message_store.fetch(query(name), *args)
-    if table != "full":
+    if table in {"empty", "tiny"}:
         await message_store.execute("delete from messages")
         await fill(message_store)
     for name, args, most in CALLS:
@@ -113,7 +117,7 @@ async def test_writes_go_along_indexes(message_store: Connection, table: str) ->
 
     for _ in range(7):
         await calls()
-    if table != "full":
+    if table in {"empty", "tiny"}:
         await message_store.execute("delete from messages")
         await fill(message_store)
     await message_store.execute("begin")

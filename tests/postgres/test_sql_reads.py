@@ -150,7 +150,18 @@ async def test_members_share_a_category_as_message_db_deals_it(message_store: Co
         read: list[int] = []
         for member in range(min(size, 3)):
             rows = await page(
-                message_store, "category_page", "a", True, None, None, None, None, member, size, 99, MIB
+                message_store,
+                "category_page",
+                "a",
+                True,
+                None,
+                None,
+                None,
+                None,
+                member,
+                size,
+                99,
+                MIB,
             )
             genuine = await message_store.fetch(
                 "select * from get_category_messages('a', 1, 99, null, $1, $2)", member, size
@@ -282,7 +293,9 @@ async def test_who_may_still_fill_a_gap(
     writer = await connect(message_store_url)
     assert await message_store.fetch(query("holders")) == []
     await writer.execute("begin")
-    await writer.execute("select message_store.write_message($1, 'a-1', 'T', '{}')", str(uuid.uuid4()))
+    await writer.execute(
+        "select message_store.write_message($1, 'a-1', 'T', '{}')", str(uuid.uuid4())
+    )
     [holder] = await message_store.fetch(query("holders"))
     assert holder["pid"] == await writer.fetchval("select pg_backend_pid()")
     await writer.execute("rollback")

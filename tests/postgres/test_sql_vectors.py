@@ -150,9 +150,12 @@ async def test_write_message(message_store: Connection) -> None:
         version = await message_store.fetchval("select stream_version($1)", each["stream"])
         assert version == each["stream_version"]
     read = vectors["get_stream_messages(wm-d)"]
-    assert rows_of(await message_store.fetch("select * from get_stream_messages('wm-d')"))[
-        : len(read["rows"])
-    ] == read["rows"]
+    assert (
+        rows_of(await message_store.fetch("select * from get_stream_messages('wm-d')"))[
+            : len(read["rows"])
+        ]
+        == read["rows"]
+    )
 
 
 def listen(conn: Connection) -> list[str]:
@@ -222,9 +225,7 @@ async def test_text_of_json(message_store: Connection) -> None:
         await message_store.execute(
             "select write_message($1, $2, 'T', $3)", str(uuid.uuid4()), stream, vector["in"]
         )
-        text = await message_store.fetchval(
-            "select data from get_last_stream_message($1)", stream
-        )
+        text = await message_store.fetchval("select data from get_last_stream_message($1)", stream)
         assert text == vector["out"]
 
 

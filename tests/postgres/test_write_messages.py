@@ -67,7 +67,9 @@ async def test_everything_given_is_stored(message_store: Connection) -> None:
 
 
 async def test_a_stale_version_fails_alone_and_takes_no_position(message_store: Connection) -> None:
-    answer = await write(message_store, [one("a-1", -1), one("a-1", 7), one("a-1", 0), one("b-1", -1)])
+    answer = await write(
+        message_store, [one("a-1", -1), one("a-1", 7), one("a-1", 0), one("b-1", -1)]
+    )
     assert answer.outcomes == [WRITTEN, VERSION_CONFLICT, WRITTEN, WRITTEN]
     assert answer.positions == [[0], [None], [1], [0]]
     assert answer.global_positions == [[1], [None], [2], [3]]
@@ -111,7 +113,13 @@ async def test_the_same_message_again_is_answered_with_its_positions(
 
 @pytest.mark.parametrize(
     "change",
-    [{"stream": "a-2"}, {"type": "U"}, {"data": "[]"}, {"metadata": '{"m": 2}'}, {"metadata": None}],
+    [
+        {"stream": "a-2"},
+        {"type": "U"},
+        {"data": "[]"},
+        {"metadata": '{"m": 2}'},
+        {"metadata": None},
+    ],
     ids=lambda c: next(iter(c)),
 )
 async def test_a_known_id_with_another_content_conflicts(
@@ -168,9 +176,7 @@ async def test_sending_a_batch_again_tells_what_stands(message_store: Connection
 
 
 async def test_null_and_json_null_are_one_content(message_store: Connection) -> None:
-    await message_store.execute(
-        "select write_message($1, 'a-1', 'T', null, 'null')", str(ID)
-    )
+    await message_store.execute("select write_message($1, 'a-1', 'T', null, 'null')", str(ID))
     answer = await write(message_store, [one("a-1", id=ID, data="null", metadata=None)])
     assert answer.outcomes == [REPEATED]
 

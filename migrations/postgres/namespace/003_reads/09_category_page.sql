@@ -35,49 +35,52 @@ declare
   _row {functions}.page_row;
   _bytes bigint := 0;
 begin
+  -- Bounds and order as pairs, which only the category's index has. With 'category = ...' the plan
+  -- may follow the primary key and filter, which for a rare category is the whole table.
+  --
   -- The correlation has queries of its own: as a bare condition it is judged within the index, and
   -- the messages of other correlations are never visited.
   if forward and correlation is null then
     open _rows for
       select m.global_position, {functions}.category_layout(m)
       from {schema}.messages m
-      where {schema}.category(m.stream_name) = category_page.category
-        and m.global_position between _low and _high
+      where ({schema}.category(m.stream_name), m.global_position) >= (category_page.category, _low)
+        and ({schema}.category(m.stream_name), m.global_position) <= (category_page.category, _high)
         and (of_type is null or m.type = of_type)
         and (size is null or {functions}.is_member(m.stream_name, member, size))
-      order by m.global_position
+      order by {schema}.category(m.stream_name), m.global_position
       limit max_rows;
   elsif forward then
     open _rows for
       select m.global_position, {functions}.category_layout(m)
       from {schema}.messages m
-      where {schema}.category(m.stream_name) = category_page.category
-        and m.global_position between _low and _high
+      where ({schema}.category(m.stream_name), m.global_position) >= (category_page.category, _low)
+        and ({schema}.category(m.stream_name), m.global_position) <= (category_page.category, _high)
         and {schema}.category(m.metadata->>'correlationStreamName') = correlation
         and (of_type is null or m.type = of_type)
         and (size is null or {functions}.is_member(m.stream_name, member, size))
-      order by m.global_position
+      order by {schema}.category(m.stream_name), m.global_position
       limit max_rows;
   elsif correlation is null then
     open _rows for
       select m.global_position, {functions}.category_layout(m)
       from {schema}.messages m
-      where {schema}.category(m.stream_name) = category_page.category
-        and m.global_position between _low and _high
+      where ({schema}.category(m.stream_name), m.global_position) >= (category_page.category, _low)
+        and ({schema}.category(m.stream_name), m.global_position) <= (category_page.category, _high)
         and (of_type is null or m.type = of_type)
         and (size is null or {functions}.is_member(m.stream_name, member, size))
-      order by m.global_position desc
+      order by {schema}.category(m.stream_name) desc, m.global_position desc
       limit max_rows;
   else
     open _rows for
       select m.global_position, {functions}.category_layout(m)
       from {schema}.messages m
-      where {schema}.category(m.stream_name) = category_page.category
-        and m.global_position between _low and _high
+      where ({schema}.category(m.stream_name), m.global_position) >= (category_page.category, _low)
+        and ({schema}.category(m.stream_name), m.global_position) <= (category_page.category, _high)
         and {schema}.category(m.metadata->>'correlationStreamName') = correlation
         and (of_type is null or m.type = of_type)
         and (size is null or {functions}.is_member(m.stream_name, member, size))
-      order by m.global_position desc
+      order by {schema}.category(m.stream_name) desc, m.global_position desc
       limit max_rows;
   end if;
 

@@ -21,27 +21,25 @@ set enable_sort = off
 set jit = off
 as $$
 begin
-  -- The correlation has a query of its own: as a bare condition it is judged within the index.
+  -- In pairs, and with a query of its own for the correlation: see category_page.
   if correlation is null then
     return query
       select m.stream_name, m.position, m.global_position
       from {schema}.messages m
-      where {schema}.category(m.stream_name) = category_pokes.category
-        and m.global_position > after
-        and m.global_position <= up_to
+      where ({schema}.category(m.stream_name), m.global_position) > (category_pokes.category, after)
+        and ({schema}.category(m.stream_name), m.global_position) <= (category_pokes.category, up_to)
         and (size is null or {functions}.is_member(m.stream_name, member, size))
-      order by m.global_position
+      order by {schema}.category(m.stream_name), m.global_position
       limit max_rows;
   else
     return query
       select m.stream_name, m.position, m.global_position
       from {schema}.messages m
-      where {schema}.category(m.stream_name) = category_pokes.category
-        and m.global_position > after
-        and m.global_position <= up_to
+      where ({schema}.category(m.stream_name), m.global_position) > (category_pokes.category, after)
+        and ({schema}.category(m.stream_name), m.global_position) <= (category_pokes.category, up_to)
         and {schema}.category(m.metadata->>'correlationStreamName') = correlation
         and (size is null or {functions}.is_member(m.stream_name, member, size))
-      order by m.global_position
+      order by {schema}.category(m.stream_name), m.global_position
       limit max_rows;
   end if;
 end;
