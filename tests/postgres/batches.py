@@ -1,4 +1,4 @@
-"""Calls of the batch functions as the tests write them, and a plain model of what they must answer."""
+"""Calls of the batch functions as tests write them, and a plain model of what they must answer."""
 
 from __future__ import annotations
 

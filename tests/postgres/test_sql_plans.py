@@ -1,4 +1,4 @@
-"""What a call reads: along an index and no further than its limit, whatever plan the session keeps."""
+"""What a call reads: along an index, no further than its limit, whatever plan a session keeps."""
 
 from __future__ import annotations
 

@@ -16,11 +16,12 @@ ALL = 2**63 - 1
 
 
 async def put(conn: Connection, *rows: tuple[Any, ...]) -> None:
-    """Rows of (global position, stream, position, type, data, metadata), the last three optional."""
+    """Rows of (global position, stream, position, type, data, metadata); the last three default."""
     for row in rows:
         gpos, stream, position, kind, data, metadata = row + ("T", "{}", None)[len(row) - 3 :]
         await conn.execute(
-            """insert into messages (global_position, id, stream_name, position, type, data, metadata)
+            """insert into messages
+            (global_position, id, stream_name, position, type, data, metadata)
             values ($1, $2, $3, $4, $5, $6, $7)""",
             gpos, uuid.UUID(int=gpos), stream, position, kind, data, metadata,
         )  # fmt: skip
