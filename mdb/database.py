@@ -225,9 +225,11 @@ class _Allowance:
 async def open_database(url: str) -> AsyncGenerator[Database]:
     """Open a database for as long as the block runs; close it in order at its end.
 
-    `url`: `sqlite:///data` (a data directory, relative; `sqlite:////var/lib/mdb` absolute) or
-    `sqlite://:memory:`. Raises `OpenError` with one line for the operator, `InvalidRequest` for
-    a URL it does not know. Cancelled, it still closes in order, within its limits.
+    `url`: `sqlite:///data` (a data directory, relative; `sqlite:////var/lib/mdb` absolute),
+    `sqlite://:memory:`, or `postgresql://user@host:5432/name` (several hosts, and the options that
+    the driver knows, are allowed). Raises `OpenError` with one line for the operator,
+    `InvalidRequest` for a URL it does not know. Cancelled, it still closes in order, within its
+    limits.
     """
     async with _opener(url)() as store, trio.open_nursery() as nursery:
         database = Database(store)
@@ -251,4 +253,10 @@ def _opener(url: str) -> Callable[[], AbstractAsyncContextManager[Store]]:
                 f"database URL {url}: expected sqlite:///DIRECTORY or sqlite://:memory:"
             )
         return lambda: sqlite.open_store(Path(unquote(parts.path[1:])))
+    if parts.scheme in {"postgresql", "postgres"}:
+        try:
+            from mdb.stores import postgres  # noqa: PLC0415
+        except ImportError as exc:
+            raise OpenError(f"database URL: {exc}") from exc
+        return lambda: postgres.open_store(url)
     raise OpenError(f"database URL: unknown scheme {parts.scheme!r}; expected sqlite or postgresql")
