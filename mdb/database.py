@@ -7,9 +7,10 @@ trio program.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -27,6 +28,8 @@ from mdb.core.errors import (
 from mdb.core.messages import NamespaceRecord
 from mdb.namespace import DEFAULT, Actors, Namespace
 from mdb.stores.base import OpenError, Store
+
+T = TypeVar("T")
 
 # Namespaces that may be written to at the same time: one actor and one write connection each.
 MAX_WRITERS = 256
@@ -67,6 +70,7 @@ class Database:
         self._tokens: dict[bytes, Namespace] = {}
         self._unknown = _Allowance(MAX_UNKNOWN_PER_SECOND)
         self._deleted: set[str] = set()
+        self._deletions = 0
         self._actors: Actors = actors.Registry(
             lambda incarnation: self._namespaces[incarnation].actor(),
             max_alive=MAX_WRITERS,
@@ -92,7 +96,7 @@ class Database:
         token. The first server then makes one and shows it.
         """
         names.check_namespace_id(namespace, "namespace")
-        record = await self.store.find_namespace(namespace)
+        record = await self._current(lambda: self.store.find_namespace(namespace))
         if record is None and namespace == DEFAULT:
             record = await self._create_default()
         if record is None:
@@ -106,6 +110,14 @@ class Database:
             # Someone else made it in the meantime.
             return await self.store.find_namespace(DEFAULT)
 
+    async def _current(self, look_up: Callable[[], Awaitable[T]]) -> T:
+        """Look up what no deletion made untrue while the answer was on its way."""
+        while True:
+            before = self._deletions
+            found = await look_up()
+            if before == self._deletions:
+                return found
+
     async def create_namespace(self, new: NewNamespace) -> tuple[Namespace, str]:
         """Create a namespace; return it with its token. Raises `NamespaceExists`."""
         names.check_namespace_id(new.id, "namespace")
@@ -118,29 +130,34 @@ class Database:
         )
         return self._of(record), token
 
-    async def delete_namespace(self, namespace: str) -> tuple[int, int]:
+    async def delete_namespace(
+        self, namespace: str, *, incarnation: str | None = None
+    ) -> tuple[int, int]:
         """Delete a namespace and all it holds; return the time and how many messages went.
 
-        Its subscribers are told, and writes that wait are refused. Raises `NamespaceNotFound`,
-        and `InvalidRequest` for the default namespace.
+        `incarnation`: this one only, not a namespace made anew under its id. Its subscribers
+        are told, and writes that wait are refused. Raises `NamespaceNotFound`, and
+        `InvalidRequest` for the default namespace.
         """
         if namespace == DEFAULT:
             raise InvalidRequest("the namespace default cannot be deleted")
         found = await self.namespace(namespace)
+        if found.gone or incarnation not in (None, found.record.incarnation):
+            raise NamespaceNotFound(f"namespace {namespace} not found")
         # From here on no request reaches it: not by token, and not by a token checked before.
         self._forget_tokens(found)
+        self._deleted.add(namespace)
         found.gone = True
         try:
             await self._actors.remove(found.record.incarnation)
-            result = await self.store.delete_namespace(found.record)
+            return await self.store.delete_namespace(found.record)
         finally:
+            self._deletions += 1
             self._namespaces.pop(found.record.incarnation, None)
             found.feed.hub.close("gone")
-        self._deleted.add(namespace)
-        return result
 
     def was_deleted(self, namespace: str) -> bool:
-        """Whether a namespace of this id was deleted since the database was opened."""
+        """Whether a namespace of this id was deleted, or began to be, since the database opened."""
         return namespace in self._deleted
 
     # Tokens
@@ -149,23 +166,26 @@ class Database:
         """Return the namespace of a token that was seen before. Sync: every request's first try."""
         return self._tokens.get(tokens.digest(token))
 
-    async def authenticate(self, token: str) -> Namespace:
+    async def authenticate(self, token: str, *, bounded: bool = True) -> Namespace:
         """Return a token's namespace.
 
-        Raises `AuthInvalidToken` (not of the form), `AuthUnauthorized` (unknown, rotated, of a
-        deleted namespace), `Overloaded` where too many unknown ones were tried.
+        `bounded`: only so many unknown tokens a second are looked up. Raises `AuthInvalidToken`
+        (not of the form), `AuthUnauthorized` (unknown, rotated, of a deleted namespace),
+        `Overloaded` where too many unknown ones were tried.
         """
         digest = tokens.parse(token).digest
         known = self._tokens.get(digest)
         if known is not None:
             return known
-        if not self._unknown.left():
+        if bounded and not self._unknown.left():
             raise Overloaded("too many unknown tokens", retry_after=1)
-        found = await self.store.find_token(digest)
+        found = await self._current(lambda: self.store.find_token(digest))
         if found is None or not tokens.same_digest(found[0], digest):
             self._unknown.spend()
             raise AuthUnauthorized("the token is not known")
         namespace = self._of(found[1])
+        if namespace.gone:  # its deletion has begun
+            raise AuthUnauthorized("the token is not known")
         if len(self._tokens) >= MAX_TOKENS:
             self._tokens.pop(next(iter(self._tokens)))
         self._tokens[digest] = namespace

@@ -153,7 +153,8 @@ class Subscriptions:
         if known is not None:
             return known
         try:
-            return await self._database.authenticate(token)
+            bounded = self._test_mode is None
+            return await self._database.authenticate(token, bounded=bounded)
         except AuthUnauthorized:
             if self._test_mode is None:
                 raise

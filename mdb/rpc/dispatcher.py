@@ -19,6 +19,7 @@ from mdb.core.errors import (
     DeadlinePassed,
     InvalidRequest,
     MdbError,
+    NamespaceNotFound,
 )
 from mdb.database import Database
 from mdb.namespace import Namespace
@@ -103,6 +104,11 @@ class Dispatcher:
         try:
             with trio.move_on_at(context.deadline):
                 return await method.handler(context, *arguments)
+        except NamespaceNotFound:
+            # Only an admin is told what exists; anyone else's own namespace was just deleted.
+            if not context.is_admin:
+                raise AuthUnauthorized("the namespace was deleted") from None
+            raise
         except (BackendError, BackendUnavailable):
             if context.caller is not None and context.caller.gone:
                 raise AuthUnauthorized("the namespace was deleted") from None
