@@ -19,14 +19,16 @@ import actors
 from mdb.core import names, tokens
 from mdb.core.errors import (
     AuthUnauthorized,
+    BackendUnavailable,
     InvalidRequest,
     NamespaceExists,
     NamespaceNotFound,
     Overloaded,
 )
 from mdb.core.messages import NamespaceRecord
-from mdb.namespace import DEFAULT, Actors, Namespace
+from mdb.namespace import DEFAULT, Namespace
 from mdb.stores.base import OpenError, Store
+from mdb.writing import Actors
 
 # Namespaces that may be written to at the same time: one actor and one write connection each.
 MAX_WRITERS = 256
@@ -38,6 +40,9 @@ IDLE_TIMEOUT = 60.0
 # tokens must not become its load.
 MAX_TOKENS = 100_000
 MAX_UNKNOWN_PER_SECOND = 200
+
+# Seconds that replacing a token may take, and is not left half-way by a cancellation.
+ROTATE_LIMIT = 30.0
 
 # Seconds a stopping database gives its actors to write what they were given.
 DRAIN_LIMIT = 10.0
@@ -61,6 +66,7 @@ class Database:
         self.draining = False
         self._namespaces: dict[str, Namespace] = {}
         self._tokens: dict[bytes, Namespace] = {}
+        self._revocations = 0
         self._unknown = _Allowance(MAX_UNKNOWN_PER_SECOND)
         self._deleted: set[str] = set()
         self._actors: Actors = actors.Registry(
@@ -144,7 +150,7 @@ class Database:
             return known
         if not self._unknown.left():
             raise Overloaded("too many unknown tokens", retry_after=1)
-        found = await self.store.find_token(digest)
+        found = await self._find_token(digest)
         if found is None or not tokens.same_digest(found[0], digest):
             self._unknown.spend()
             raise AuthUnauthorized("the token is not known")
@@ -154,7 +160,37 @@ class Database:
         self._tokens[digest] = namespace
         return namespace
 
+    async def _find_token(self, digest: bytes) -> tuple[bytes, NamespaceRecord] | None:
+        """Look a token up; what was found while tokens were revoked is looked up again."""
+        while True:
+            revocations = self._revocations
+            found = await self.store.find_token(digest)
+            if revocations == self._revocations:
+                return found
+
+    async def rotate_token(self, namespace: str) -> str:
+        """Replace a namespace's token by a new one and return that; the old one stops at once.
+
+        All the namespace's subscriptions end ("gone"): whoever has the new token comes back.
+        Raises `NamespaceNotFound`, and `BackendUnavailable`, after which either may be in force.
+        Cancelled, it is finished first.
+        """
+        found = await self.namespace(namespace)
+        token = tokens.make(namespace)
+        try:
+            with trio.move_on_after(ROTATE_LIMIT, shield=True) as limit:
+                await self.store.set_token(found.record, tokens.parse(token).digest)
+        finally:
+            # After a fault, too: what is still good is found again, what is not must be gone.
+            self._forget_tokens(found)
+        if limit.cancelled_caught:
+            raise BackendUnavailable("the database did not answer in time")
+        found.revoked += 1
+        found.feed.hub.end_subscriptions("gone")
+        return token
+
     def _forget_tokens(self, namespace: Namespace) -> None:
+        self._revocations += 1
         for digest in [d for d, n in self._tokens.items() if n is namespace]:
             del self._tokens[digest]
 
