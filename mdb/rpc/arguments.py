@@ -133,6 +133,7 @@ def message(
     stream: str,
     given_id: str | None,
     path: str,
+    *,
     id_path: str,
     limit: int,
 ) -> NewMessage:

@@ -22,7 +22,7 @@ def _prepare_write(
 ) -> tuple[Append, Form]:
     check_stream_name(stream, "$[1]")
     given_id = None if options is None else options.id
-    new = a.message(message, stream, given_id, "$[2]", "$[3].id", MESSAGE_BYTES)
+    new = a.message(message, stream, given_id, "$[2]", id_path="$[3].id", limit=MESSAGE_BYTES)
     expected = None if options is None else options.expected_version
     if expected is None:
         return Append((new,)), SINGLE
@@ -38,7 +38,11 @@ def _prepare_batch(
     for index, message in enumerate(messages):
         path = f"$[2][{index}]"
         with AtIndex(index):
-            new.append(a.message(message, stream, message.id, path, f"{path}.id", MESSAGE_BYTES))
+            new.append(
+                a.message(
+                    message, stream, message.id, path, id_path=f"{path}.id", limit=MESSAGE_BYTES
+                )
+            )
     check_ids(new, "$[2][{}].id")
     expected = None if options is None else options.expected_version
     expect = merge_expected([(stream, expected, "$[3].expectedVersion")])

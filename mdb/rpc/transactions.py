@@ -42,7 +42,12 @@ def _message(item: a.TransactItem, index: int) -> NewMessage:
     check_stream_name(item.stream, f"{path}[0]")
     given_id = None if item.options is None else item.options.id
     return a.message(
-        item.message, item.stream, given_id, f"{path}[1]", f"{path}[2].id", MESSAGE_BYTES
+        item.message,
+        item.stream,
+        given_id,
+        f"{path}[1]",
+        id_path=f"{path}[2].id",
+        limit=MESSAGE_BYTES,
     )
 
 
