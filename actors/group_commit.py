@@ -151,7 +151,7 @@ class GroupCommitActor(Generic[Q, A]):
                 self._taken = calls
                 await self._process(calls)
         finally:
-            await self._store.close()
+            await self._store.close()  # noqa: ASYNC102  (shielded and bounded there)
 
     async def _recover(self) -> None:
         doubtful = set(self._doubtful)

@@ -26,14 +26,16 @@ import trio
 
 from mdb import systemd
 from mdb.core.errors import MdbError
+from mdb.core.tokens import redact
 from mdb.database import Database, open_database
-from mdb.http.app import build_app
 from mdb.http.cors import AllowedOrigins
+from mdb.http.deferred import Application, DeferredApp
 from mdb.http.limits import Limits
 from mdb.http.serve import serve as serve_http
 from mdb.rpc.dispatcher import Dispatcher
 from mdb.rpc.testmode import TestMode
 from mdb.settings import Settings
+from mdb.settings.urls import mask_url
 from mdb.stores.base import OpenError
 
 log = logging.getLogger("mdb.app")
@@ -85,7 +87,7 @@ async def serve(
     Both come in an exception group, as all that leaves a nursery does.
     """
     settings = settings or Settings()
-    draining = draining or trio.Event()
+    draining = trio.Event() if draining is None else draining
     if isinstance(database, str):
         async with driver_loop(database), open_database(database) as opened:
             await _serve(opened, settings, host, port, draining, task_status=task_status)
@@ -106,14 +108,20 @@ async def _serve(
     origins = _origins(settings)
     test_mode = TestMode(database) if settings.test_mode else None
     dispatcher = Dispatcher(database, test_mode=test_mode, request_timeout=settings.request_timeout)
-    app = build_app(
-        database,
-        dispatcher,
-        test_mode=test_mode,
-        origins=origins,
-        limits=limits,
-        keep_alive=settings.keep_alive,
-    )
+
+    def load() -> Application:
+        from mdb.http.app import build_app  # noqa: PLC0415  (heavy)
+
+        return build_app(
+            database,
+            dispatcher,
+            test_mode=test_mode,
+            origins=origins,
+            limits=limits,
+            keep_alive=settings.keep_alive,
+        )
+
+    app = DeferredApp(load)
     async with trio.open_nursery() as nursery:
         # Event streams end first: the server then has no reason to wait for them.
         nursery.start_soon(_drain, database, draining)
@@ -134,6 +142,7 @@ async def _serve(
             text = reason.strerror or str(reason)
             raise StartError(f"cannot listen on {host}, port {port}: {text}") from reason
         task_status.started(bound)
+        nursery.start_soon(app.loaded)
 
 
 async def _drain(database: Database, draining: trio.Event) -> None:
@@ -295,8 +304,8 @@ def end_process_after(seconds: float) -> None:
 def fault_lines(error: BaseException) -> list[str] | None:
     """Return what to tell the operator of an error that ended the server, one line each.
 
-    None where it is none of those that an operator can do something about: a fault of the
-    server itself, whose traceback belongs in the log.
+    No line holds a token or a password. None where it is none of those that an operator can do
+    something about: a fault of the server itself, whose traceback belongs in the log.
     """
     if isinstance(error, BaseExceptionGroup):
         found: list[str] = []
@@ -307,5 +316,5 @@ def fault_lines(error: BaseException) -> list[str] | None:
             found += lines
         return list(dict.fromkeys(found))
     if isinstance(error, OpenError | StartError | Cut | MdbError):
-        return [" ".join(str(error).split())]
+        return [mask_url(redact(" ".join(str(error).split())))]
     return None

@@ -13,7 +13,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ASGIFramework, ConnectionState, LifespanState
 from hypercorn.utils import wrap_app
 
-from mdb.http.asgi import hypercorn_config
+from mdb.http.config import hypercorn_config
 from mdb.http.connection import Connection, Connections
 from mdb.http.cors import AllowedOrigins
 from mdb.http.handed import HandedStream

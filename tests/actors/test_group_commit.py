@@ -206,7 +206,7 @@ async def test_a_start_without_the_database_is_reported_to_the_starter():
     store.plan("open", Unavailable("no route"))
     actor = GroupCommitActor(store)
     with pytest.RaisesGroup(pytest.RaisesExc(Unavailable, match="no route")):
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as nursery:  # noqa: ASYNC112  (`start` is what is tested)
             await nursery.start(actor.serve)
     with pytest.raises(Unavailable):
         actor.mailbox.put("a")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
 import socket
+import sqlite3
+import subprocess
 from pathlib import Path
 
 import httpx2
 import pytest
-
 from fixtures.server import run_mdb, start_process, start_server
 
 TOKEN = "ns_ZGVmYXVsdA_" + "0123456789abcdef" * 4
@@ -134,6 +136,42 @@ def test_a_data_directory_that_is_a_file_ends_it_with_1(tmp_path: Path) -> None:
     assert done.stderr.count("\n") == 1
 
 
+def test_a_database_of_a_newer_version_ends_it_with_1_and_is_left_as_it_is(tmp_path: Path) -> None:
+    assert run_mdb("migrate", f"--data-dir={tmp_path}").returncode == 0
+    with sqlite3.connect(tmp_path / "metadata.db") as db:
+        db.execute("INSERT INTO schema_migrations VALUES (9999, 'of_the_future', 'x', 0)")
+    db.close()
+    for command in (["serve", "--port=0"], ["migrate"]):
+        done = run_mdb(*command, f"--data-dir={tmp_path}")
+        assert done.returncode == 1
+        assert done.stdout == ""
+        assert "newer" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_settings_of_a_file_are_in_force(tmp_path: Path) -> None:
+    file = tmp_path / "mdb.toml"
+    file.write_text(f'data_dir = "{tmp_path / "store"}"\nlog_level = "warning"\n')
+    with start_server([f"--config={file}"]) as server:
+        assert server.stop() == 0
+        assert server.stderr == ""
+    assert (tmp_path / "store" / "metadata.db").is_file()
+
+
+def test_of_two_servers_that_start_at_once_on_one_directory_one_serves(tmp_path: Path) -> None:
+    args = ["serve", "--port=0", f"--data-dir={tmp_path}"]
+    with start_process(args) as one, start_process(args) as other:
+        first_end = [one, other]
+        while all(server.process.poll() is None for server in first_end):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                one.process.wait(0.05)
+        lost, won = sorted(first_end, key=lambda server: server.process.poll() is None)
+        assert lost.wait() == 1
+        assert "in use" in lost.stderr
+        won.wait_listening()
+        assert won.rpc("sys.version").status_code == 200
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_with_0_although_a_subscription_is_open(
     tmp_path: Path, number: signal.Signals
@@ -146,7 +184,7 @@ def test_a_signal_stops_it_with_0_although_a_subscription_is_open(
             assert next(line for line in lines if line) == "retry: 1000"
             server.send(number)
             # The stream has a valid ending: the client is not left with half an event.
-            assert list(lines)[0] == ": ready"
+            assert list(lines)[:1] == [": ready"]
         assert server.wait() == 0
 
 

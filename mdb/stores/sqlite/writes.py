@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import apsw
 
@@ -23,6 +24,12 @@ _VERSION = _SQL["stream_version"]
 _INSERT = _SQL["insert_message"]
 _HEAD = _SQL["head"]
 
+# What `message_by_id` returns: stream, type, position, global position, data, metadata.
+_Stored: TypeAlias = tuple[str, str, int, int, str, str | None]
+
+# What `insert_message` takes, in the order of its columns.
+_Row: TypeAlias = tuple[int, bytes, str, str, int, str, str | None, int, int | None, str | None]
+
 
 def commit(db: apsw.Connection, batch: Sequence[Append]) -> list[Outcome]:
     """Decide and write a batch in one transaction; durable when it returns.
@@ -33,7 +40,7 @@ def commit(db: apsw.Connection, batch: Sequence[Append]) -> list[Outcome]:
     try:
         with writing():
             db.execute("BEGIN IMMEDIATE")
-            outcomes = _decide_and_write(db, batch)
+            outcomes = _Batch(db).decide_and_write(batch)
         try:
             db.execute("COMMIT")
         except apsw.IOError as exc:
@@ -54,7 +61,8 @@ def settle(db: apsw.Connection, batch: Sequence[Append]) -> list[Outcome | None]
         # A write lock: a commit of ours that is still under way is over once it is had.
         db.execute("BEGIN IMMEDIATE")
         try:
-            found = [_stored(db, append.messages) for append in batch]
+            lookup = _Batch(db)
+            found = [lookup.stored(append.messages) for append in batch]
             # What stands was written by this very batch: it is news to subscribers.
             return [
                 Written(outcome.positions) if isinstance(outcome, Written) else outcome
@@ -64,57 +72,106 @@ def settle(db: apsw.Connection, batch: Sequence[Append]) -> list[Outcome | None]
             db.execute("ROLLBACK")
 
 
-def _decide_and_write(db: apsw.Connection, batch: Sequence[Append]) -> list[Outcome]:
-    now = time.time_ns() // 1000
-    head: int = db.execute(_HEAD).get
-    versions: dict[str, int] = {}
-    outcomes: list[Outcome] = []
-    for append in batch:
-        refused = _known(db, append) or _conflict(db, append, versions)
-        if refused is not None:
-            outcomes.append(refused)
-            continue
-        outcomes.append(_write(db, append.messages, versions, head, now))
-        head += len(append.messages)
-    return outcomes
+class _Batch:
+    """The state of one batch: what it has read, and the rows it will insert.
 
-
-def _version(db: apsw.Connection, stream: str, versions: dict[str, int]) -> int:
-    version = versions.get(stream)
-    if version is None:
-        row = db.execute(_VERSION, (stream,)).fetchone()
-        version = versions[stream] = -1 if row is None else row[0]
-    return version
-
-
-def _known(db: apsw.Connection, append: Append) -> Outcome | None:
-    """Judge the ids that the caller gave: None where none of them is stored."""
-    given = [m for m in append.messages if m.own_id]
-    if not given:
-        return None
-    stored = next((m for m in given if db.execute(_BY_ID, (m.id,)).fetchone()), None)
-    if stored is None:
-        return None
-    return _stored(db, append.messages) or IdConflict(stored.id)
-
-
-def _stored(db: apsw.Connection, messages: Sequence[NewMessage]) -> Written | IdConflict | None:
-    """Return the positions of messages that are all stored as they are here.
-
-    None where the first is not stored at all; a conflict where they differ or some are missing.
+    Rows are inserted together at the end: one call into SQLite for all of them. A group sees
+    what the groups before it decided by `_versions`, and by `_unwritten` for ids.
     """
-    positions: list[tuple[int, int]] = []
-    for message in messages:
-        row = db.execute(_BY_ID, (message.id,)).fetchone()
-        if row is None and not positions:
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+        self._now = time.time_ns() // 1000
+        self._head: int = db.execute(_HEAD).get
+        self._versions: dict[str, int] = {}
+        self._rows: list[_Row] = []
+        self._unwritten: set[bytes] = set()
+
+    def decide_and_write(self, batch: Sequence[Append]) -> list[Outcome]:
+        outcomes = [self._decide(append) for append in batch]
+        self._flush()
+        return outcomes
+
+    def _decide(self, append: Append) -> Outcome:
+        return self._known(append) or self._conflict(append) or self._take(append.messages)
+
+    def _version(self, stream: str) -> int:
+        version = self._versions.get(stream)
+        if version is None:
+            found = self._db.execute(_VERSION, (stream,)).get
+            version = self._versions[stream] = -1 if found is None else found
+        return version
+
+    def _known(self, append: Append) -> Outcome | None:
+        """Judge the ids that the caller gave: None where none of them is stored."""
+        stored = next((m for m in append.messages if m.own_id and self._by_id(m.id)), None)
+        if stored is None:
             return None
-        if row is None or not _same(message, row):
-            return IdConflict(message.id if row is not None else messages[0].id)
-        positions.append((row[2], row[3]))
-    return Written(tuple(positions), repeated=True)
+        return self.stored(append.messages) or IdConflict(stored.id)
+
+    def _by_id(self, message_id: bytes) -> _Stored | None:
+        if message_id in self._unwritten:
+            self._flush()
+        return self._db.execute(_BY_ID, (message_id,)).fetchone()
+
+    def stored(self, messages: Sequence[NewMessage]) -> Written | IdConflict | None:
+        """Return the positions of messages that are all stored as they are here.
+
+        None where the first is not stored at all; a conflict where they differ or some are
+        missing.
+        """
+        positions: list[tuple[int, int]] = []
+        for message in messages:
+            row = self._by_id(message.id)
+            if row is None and not positions:
+                return None
+            if row is None or not _same(message, row):
+                return IdConflict(message.id if row is not None else messages[0].id)
+            positions.append((row[2], row[3]))
+        return Written(tuple(positions), repeated=True)
+
+    def _conflict(self, append: Append) -> VersionConflict | None:
+        for stream, expected in append.expect:
+            actual = self._version(stream)
+            if actual != expected:
+                return VersionConflict(stream, expected, actual)
+        return None
+
+    def _take(self, messages: Sequence[NewMessage]) -> Written:
+        """Give the messages their positions; they have won."""
+        after = self._head
+        positions = []
+        for message in messages:
+            position = self._version(message.stream) + 1
+            self._versions[message.stream] = position
+            self._head += 1
+            positions.append((position, self._head))
+            self._rows.append(self._row(message, position))
+            self._unwritten.add(message.id)
+        return Written(tuple(positions), after=after)
+
+    def _row(self, message: NewMessage, position: int) -> _Row:
+        return (
+            self._head,
+            message.id,
+            message.stream,
+            message.type,
+            position,
+            message.data.decode(),
+            None if message.metadata is None else message.metadata.decode(),
+            self._now,
+            cardinal_hash(message.stream),
+            message.correlation,
+        )
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._db.executemany(_INSERT, self._rows)
+            self._rows = []
+            self._unwritten.clear()
 
 
-def _same(message: NewMessage, row: tuple[str, str, int, int, str, str | None]) -> bool:
+def _same(message: NewMessage, row: _Stored) -> bool:
     stream, message_type, _position, _global_position, data, metadata = row
     if (stream, message_type) != (message.stream, message.type):
         return False
@@ -123,46 +180,3 @@ def _same(message: NewMessage, row: tuple[str, str, int, int, str, str | None]) 
     if metadata is not None and not equal(metadata.encode(), message.metadata or b""):
         return False
     return equal(data.encode(), message.data)
-
-
-def _conflict(
-    db: apsw.Connection, append: Append, versions: dict[str, int]
-) -> VersionConflict | None:
-    for stream, expected in append.expect:
-        actual = _version(db, stream, versions)
-        if actual != expected:
-            return VersionConflict(stream, expected, actual)
-    return None
-
-
-def _write(
-    db: apsw.Connection,
-    messages: Sequence[NewMessage],
-    versions: dict[str, int],
-    head: int,
-    now: int,
-) -> Written:
-    after = head
-    positions = []
-    rows = []
-    for message in messages:
-        head += 1
-        position = _version(db, message.stream, versions) + 1
-        versions[message.stream] = position
-        positions.append((position, head))
-        rows.append(
-            (
-                head,
-                message.id,
-                message.stream,
-                message.type,
-                position,
-                message.data.decode(),
-                None if message.metadata is None else message.metadata.decode(),
-                now,
-                cardinal_hash(message.stream),
-                message.correlation,
-            )
-        )
-    db.executemany(_INSERT, rows)
-    return Written(tuple(positions), after=after)
