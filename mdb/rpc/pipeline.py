@@ -16,7 +16,6 @@ import trio
 
 from mdb.core import jsonrules
 from mdb.core.errors import (
-    AuthRequired,
     AuthUnauthorized,
     BackendError,
     InvalidRequest,
@@ -151,10 +150,11 @@ class Pipeline:
     async def _caller(self, method: Method) -> Namespace | Later:
         """Judge the token anew: a call before this one may have replaced it."""
         token = bearer(self._authorization)
+        admin = method.access == "admin"
         if token is None:
             if method.access == "namespace" and self._joined is not None:
                 return self._joined
-            raise AuthRequired
+            return await self._auth.caller(None, admin=admin, own=method.access == "own")
         if self._unknown is not None:
             # Asked once: a thousand calls are one look-up of a token that is not known.
             raise self._unknown.with_traceback(None)
@@ -163,7 +163,7 @@ class Pipeline:
         except AuthUnauthorized as error:
             self._unknown = error
             raise
-        return permitted(found, admin=method.access == "admin")
+        return permitted(found, admin=admin)
 
     # Running
 
