@@ -7,9 +7,10 @@ trio program.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -29,6 +30,8 @@ from mdb.core.messages import NamespaceRecord
 from mdb.namespace import DEFAULT, Namespace
 from mdb.stores.base import OpenError, Store
 from mdb.writing import Actors
+
+T = TypeVar("T")
 
 # Namespaces that may be written to at the same time: one actor and one write connection each.
 MAX_WRITERS = 256
@@ -90,10 +93,18 @@ class Database:
     async def namespace(self, namespace: str = DEFAULT) -> Namespace:
         """Return a namespace by its id. Raises `NamespaceNotFound`."""
         names.check_namespace_id(namespace, "namespace")
-        record = await self.store.find_namespace(namespace)
+        record = await self._current(lambda: self.store.find_namespace(namespace))
         if record is None:
             raise NamespaceNotFound(f"namespace {namespace} not found")
         return self._of(record)
+
+    async def _current(self, look_up: Callable[[], Awaitable[T]]) -> T:
+        """Look up what no deletion or rotation made untrue while the answer was on its way."""
+        while True:
+            before = self._revocations
+            found = await look_up()
+            if before == self._revocations:
+                return found
 
     async def create_namespace(self, new: NewNamespace) -> tuple[Namespace, str]:
         """Create a namespace; return it with its token. Raises `NamespaceExists`."""
@@ -107,29 +118,34 @@ class Database:
         )
         return self._of(record), token
 
-    async def delete_namespace(self, namespace: str) -> tuple[int, int]:
+    async def delete_namespace(
+        self, namespace: str, *, incarnation: str | None = None
+    ) -> tuple[int, int]:
         """Delete a namespace and all it holds; return the time and how many messages went.
 
-        Its subscribers are told, and writes that wait are refused. Raises `NamespaceNotFound`,
-        and `InvalidRequest` for the default namespace.
+        `incarnation`: this one only, not a namespace made anew under its id. Its subscribers
+        are told, and writes that wait are refused. Raises `NamespaceNotFound`, and
+        `InvalidRequest` for the default namespace.
         """
         if namespace == DEFAULT:
             raise InvalidRequest("the namespace default cannot be deleted")
         found = await self.namespace(namespace)
+        if found.gone or incarnation not in (None, found.record.incarnation):
+            raise NamespaceNotFound(f"namespace {namespace} not found")
         # From here on no request reaches it: not by token, and not by a token checked before.
         self._forget_tokens(found)
+        self._deleted.add(namespace)
         found.gone = True
         try:
             await self._actors.remove(found.record.incarnation)
-            result = await self.store.delete_namespace(found.record)
+            return await self.store.delete_namespace(found.record)
         finally:
+            self._revocations += 1
             self._namespaces.pop(found.record.incarnation, None)
             found.feed.hub.close("gone")
-        self._deleted.add(namespace)
-        return result
 
     def was_deleted(self, namespace: str) -> bool:
-        """Whether a namespace of this id was deleted since the database was opened."""
+        """Whether a namespace of this id was deleted, or began to be, since the database opened."""
         return namespace in self._deleted
 
     # Tokens
@@ -150,23 +166,17 @@ class Database:
             return known
         if not self._unknown.left():
             raise Overloaded("too many unknown tokens", retry_after=1)
-        found = await self._find_token(digest)
+        found = await self._current(lambda: self.store.find_token(digest))
         if found is None or not tokens.same_digest(found[0], digest):
             self._unknown.spend()
             raise AuthUnauthorized("the token is not known")
         namespace = self._of(found[1])
+        if namespace.gone:  # its deletion has begun
+            raise AuthUnauthorized("the token is not known")
         if len(self._tokens) >= MAX_TOKENS:
             self._tokens.pop(next(iter(self._tokens)))
         self._tokens[digest] = namespace
         return namespace
-
-    async def _find_token(self, digest: bytes) -> tuple[bytes, NamespaceRecord] | None:
-        """Look a token up; what was found while tokens were revoked is looked up again."""
-        while True:
-            revocations = self._revocations
-            found = await self.store.find_token(digest)
-            if revocations == self._revocations:
-                return found
 
     async def rotate_token(self, namespace: str) -> str:
         """Replace a namespace's token by a new one and return that; the old one stops at once.
@@ -182,6 +192,7 @@ class Database:
                 await self.store.set_token(found.record, tokens.parse(token).digest)
         finally:
             # After a fault, too: what is still good is found again, what is not must be gone.
+            self._revocations += 1
             self._forget_tokens(found)
         if limit.cancelled_caught:
             raise BackendUnavailable("the database did not answer in time")
@@ -190,7 +201,6 @@ class Database:
         return token
 
     def _forget_tokens(self, namespace: Namespace) -> None:
-        self._revocations += 1
         for digest in [d for d, n in self._tokens.items() if n is namespace]:
             del self._tokens[digest]
 

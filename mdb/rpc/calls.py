@@ -13,6 +13,7 @@ from mdb.core.errors import (
     BackendUnavailable,
     DeadlinePassed,
     InvalidRequest,
+    NamespaceNotFound,
 )
 from mdb.rpc.context import Context
 from mdb.rpc.method import Method
@@ -57,6 +58,11 @@ async def run(method: Method, context: Context, arguments: tuple[object, ...]) -
     try:
         with trio.move_on_at(context.deadline):
             return await method.handler(context, *arguments)
+    except NamespaceNotFound:
+        # Only an admin is told what exists; anyone else's own namespace was just deleted.
+        if not context.is_admin:
+            raise AuthUnauthorized("the namespace was deleted") from None
+        raise
     except (BackendError, BackendUnavailable):
         if context.caller is not None and context.caller.gone:
             raise AuthUnauthorized("the namespace was deleted") from None

@@ -140,7 +140,9 @@ def _prepare_delete(namespace: str) -> tuple[str]:
 
 async def _delete(context: Context, namespace: str) -> bytes:
     context.check_own(namespace)
-    deleted_at, count = await context.database.delete_namespace(namespace)
+    # An owner means the one that the token is of, whatever bears its id by now.
+    own = None if context.is_admin else context.namespace.record.incarnation
+    deleted_at, count = await context.database.delete_namespace(namespace, incarnation=own)
     return encode(Deleted(namespace, iso_millis(deleted_at), count))
 
 

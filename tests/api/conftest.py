@@ -1,7 +1,8 @@
-"""The API over both lanes."""
+"""A server for each of the two ways in which a call is answered."""
 
 import pytest
-from fixtures.api import LANES, served
+from fixtures.api import Api
+from fixtures.served import LANES, server
 
 
 @pytest.fixture(params=LANES)
@@ -10,7 +11,24 @@ def lane(request):
 
 
 @pytest.fixture
-async def api(lane):
-    """A served database in memory, with a namespace `n1` whose token the client sends."""
-    async with served(lane) as api:
-        yield api
+async def served(lane):
+    async with server(lane=lane) as running:
+        yield running
+
+
+@pytest.fixture
+def call(served):
+    """Make a call in the namespace `tests`."""
+    return served.call
+
+
+@pytest.fixture
+def api(served):
+    """The same for tests of many calls."""
+    return Api(served)
+
+
+@pytest.fixture
+async def in_test_mode(lane):
+    async with server(lane=lane, test_mode=True) as running:
+        yield running

@@ -3,7 +3,7 @@
 from contextlib import asynccontextmanager
 
 import trio
-from fixtures.api import PATIENCE
+from fixtures.wire import PATIENCE
 
 from mdb.core import tokens
 
@@ -42,11 +42,11 @@ async def subscription(api, query, token):
 
 async def test_a_namespace_replaces_its_own_token(api):
     await api.good("stream.write", "s-1", T)
-    result = await api.good("ns.rotateToken", "n1")
+    result = await api.good("ns.rotateToken", "tests")
     assert set(result) == {"namespace", "token"}
-    assert result["namespace"] == "n1"
+    assert result["namespace"] == "tests"
     assert result["token"] != api.token
-    assert tokens.parse(result["token"]).namespace == "n1"
+    assert tokens.parse(result["token"]).namespace == "tests"
     answer = await api("ns.get")
     assert (answer.status, answer.code) == (403, "AUTH_UNAUTHORIZED")
     assert (await api("stream.write", "s-1", T)).code == "AUTH_UNAUTHORIZED"
@@ -55,10 +55,10 @@ async def test_a_namespace_replaces_its_own_token(api):
 
 async def test_the_admin_replaces_any_token_and_nobody_else_does(api):
     other = await api.create("n2")
-    assert (await api("ns.rotateToken", "n1", token=other)).code == "AUTH_UNAUTHORIZED"
-    assert (await api("ns.rotateToken", "n1", token=None)).code == "AUTH_REQUIRED"
+    assert (await api("ns.rotateToken", "tests", token=other)).code == "AUTH_UNAUTHORIZED"
+    assert (await api("ns.rotateToken", "tests", token=None)).code == "AUTH_REQUIRED"
     await api.good("ns.get")
-    token = (await api.good("ns.rotateToken", "n1", token=api.admin))["token"]
+    token = (await api.good("ns.rotateToken", "tests", token=api.admin))["token"]
     assert (await api("ns.get")).code == "AUTH_UNAUTHORIZED"
     await api.good("ns.get", token=token)
     await api.good("ns.get", token=other)
@@ -78,7 +78,7 @@ async def test_of_many_rotations_one_token_is_left(api):
     made = []
 
     async def rotate():
-        made.append((await api.good("ns.rotateToken", "n1", token=api.admin))["token"])
+        made.append((await api.good("ns.rotateToken", "tests", token=api.admin))["token"])
 
     async with trio.open_nursery() as nursery:
         for _ in range(10):
@@ -96,7 +96,7 @@ async def test_subscriptions_of_the_namespace_end_with_gone_and_others_go_on(api
     ):
         for following in (mine, admins, others):
             await following.until(b": ready")
-        token = (await api.good("ns.rotateToken", "n1"))["token"]
+        token = (await api.good("ns.rotateToken", "tests"))["token"]
         await mine.until(b"event: gone\ndata: {}\n\n")
         await mine.ends()
         for name, following in ((api.admin, admins), (other, others)):
@@ -110,7 +110,7 @@ async def test_subscriptions_of_the_namespace_end_with_gone_and_others_go_on(api
 
 async def test_a_subscription_that_was_on_its_way_opens_nothing(api):
     """The token was good when it was looked at, and replaced before the stream began."""
-    namespace = await api.db.namespace("n1")
+    namespace = await api.namespace()
     asked, answer = trio.Event(), trio.Event()
     head = namespace.store.head
 
@@ -122,7 +122,7 @@ async def test_a_subscription_that_was_on_its_way_opens_nothing(api):
     namespace.store.head = slow
     async with subscription(api, "all=true&position=end", api.token) as following:
         await asked.wait()
-        await api.good("ns.rotateToken", "n1")
+        await api.good("ns.rotateToken", "tests")
         answer.set()
         await following.until(b"event: gone\ndata: {}\n\n")
         await following.ends()
@@ -150,7 +150,7 @@ async def test_a_look_up_that_began_before_the_rotation_does_not_bring_the_token
         async with trio.open_nursery() as nursery:
             nursery.start_soon(ask)
             await found.wait()
-            await api.good("ns.rotateToken", "n1", token=api.admin)
+            await api.good("ns.rotateToken", "tests", token=api.admin)
             go_on.set()
     assert answers == [403]
     assert (await api("ns.get")).status == 403

@@ -1,11 +1,7 @@
 """`batchSize: -1`: everything, page by page, and never a broken answer that looks whole."""
 
-import json
-
-import httpx2
 import pytest
 import trio
-from fixtures.api import PATIENCE
 
 from mdb.core.errors import BackendUnavailable
 
@@ -14,19 +10,6 @@ CALLS = (
     ("category.get", "s", {"batchSize": -1}),
     ("ns.get", {"batchSize": -1}),
 )
-
-
-async def raw_answer(api, call):
-    """All bytes of an answer up to the end of the connection."""
-    body = json.dumps(call).encode()
-    lines = ["POST /rpc HTTP/1.1", "Host: mdb", f"Authorization: Bearer {api.token}"]
-    head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode()
-    received = bytearray()
-    async with await trio.open_tcp_stream("127.0.0.1", api.port) as stream:
-        await stream.send_all(head + body)
-        while piece := await stream.receive_some():
-            received += piece
-    return bytes(received)
 
 
 async def fill(api, count, size):
@@ -50,7 +33,7 @@ async def test_everything_comes_in_order_across_pages(api, call, direction):
 
 async def test_everything_ends_at_the_head_as_it_stood_at_the_start(api):
     await fill(api, 30, 100_000)
-    namespace = await api.db.namespace("n1")
+    namespace = await api.namespace()
     read = namespace.store.read
 
     async def busy(query, limit):
@@ -69,7 +52,7 @@ async def test_everything_ends_at_the_head_as_it_stood_at_the_start(api):
 async def test_no_more_than_a_page_is_held(api):
     """A page is read when the one before it has been taken."""
     await fill(api, 120, 100_000)
-    namespace = await api.db.namespace("n1")
+    namespace = await api.namespace()
     sizes = []
     read = namespace.store.read
 
@@ -95,7 +78,7 @@ async def test_a_large_batch_is_cut_where_it_was_asked_for(api):
 async def test_a_fault_in_the_middle_breaks_the_answer_off(api, call):
     """Without its last chunk: no client can take what came for all."""
     await fill(api, 40, 100_000)
-    namespace = await api.db.namespace("n1")
+    namespace = await api.namespace()
     read = namespace.store.read
     pages = []
 
@@ -106,20 +89,17 @@ async def test_a_fault_in_the_middle_breaks_the_answer_off(api, call):
         return pages[-1]
 
     namespace.store.read = breaking
-    with trio.fail_after(PATIENCE):
-        received = await raw_answer(api, call)
-    head, _, body = received.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 200 ")
-    assert b"transfer-encoding: chunked" in head.lower()
-    assert len(body) > 1_000_000
-    assert not received.endswith(b"0\r\n\r\n")
-    assert not received.rstrip().endswith(b"]]")
+    answer = await api(*call)
+    assert (answer.status, answer.headers.get("transfer-encoding")) == (200, "chunked")
+    assert not answer.complete
+    assert len(answer.body) > 1_000_000
+    assert not answer.body.endswith(b"]]")
     namespace.store.read = read
     assert len(await api.good(*call)) == 40
 
 
 async def test_a_fault_before_the_first_page_is_an_error(api):
-    namespace = await api.db.namespace("n1")
+    namespace = await api.namespace()
 
     async def broken(query, limit):
         raise BackendUnavailable("the database went away")
@@ -132,7 +112,7 @@ async def test_a_fault_before_the_first_page_is_an_error(api):
 async def test_a_page_that_never_comes_breaks_the_answer_off(api, monkeypatch):
     monkeypatch.setattr("mdb.rpc.results.PAGE_TIMEOUT", 0.2)
     await fill(api, 40, 100_000)
-    namespace = await api.db.namespace("n1")
+    namespace = await api.namespace()
     read = namespace.store.read
     pages = []
 
@@ -143,13 +123,12 @@ async def test_a_page_that_never_comes_breaks_the_answer_off(api, monkeypatch):
         return pages[-1]
 
     namespace.store.read = stuck
-    with pytest.raises(httpx2.RemoteProtocolError), trio.fail_after(PATIENCE):
-        await api("ns.get", {"batchSize": -1})
+    assert not (await api("ns.get", {"batchSize": -1})).complete
 
 
 async def test_in_a_pipeline_a_fault_in_the_middle_breaks_off_and_what_was_done_stands(api):
     await fill(api, 40, 100_000)
-    namespace = await api.db.namespace("n1")
+    namespace = await api.namespace()
     read = namespace.store.read
     pages = []
 
@@ -161,7 +140,8 @@ async def test_in_a_pipeline_a_fault_in_the_middle_breaks_off_and_what_was_done_
 
     namespace.store.read = breaking
     calls = [["stream.write", "t-1", {"type": "T", "data": 1}], ["ns.get"], ["sys.version"]]
-    with pytest.raises(httpx2.RemoteProtocolError), trio.fail_after(PATIENCE):
-        await api.post(calls)
+    answer = await api.post(calls)
+    assert not answer.complete
+    assert answer.body.startswith(b'[{"result":{"position":0,')
     namespace.store.read = read
     assert await api.good("stream.version", "t-1") == 0

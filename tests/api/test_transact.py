@@ -42,8 +42,8 @@ async def test_a_wrong_version_fails_all_and_names_stream_and_item(api):
         "ns.transact", [["a-1", T], ["b-1", T], ["b-1", T, {"expectedVersion": 5}], ["c-1", T]]
     )
     assert (answer.status, answer.code) == (409, "STREAM_VERSION_CONFLICT")
-    assert answer.details == {"stream": "b-1", "expected": 5, "actual": 0, "index": 2}
-    assert answer.error["message"] == ("Wrong expected version: 5 (Stream: b-1, Stream Version: 0)")
+    assert answer.error[2] == {"stream": "b-1", "expected": 5, "actual": 0, "index": 2}
+    assert answer.message == ("Wrong expected version: 5 (Stream: b-1, Stream Version: 0)")
     assert len(await api.all()) == 1
 
 
@@ -155,7 +155,7 @@ async def test_one_wrong_version_of_300_streams_undoes_a_thousand_and_nothing_el
             nursery.start_soon(other, n)
     refused = answers.pop("transaction")
     assert (refused.status, refused.code) == (409, "STREAM_VERSION_CONFLICT")
-    assert refused.details == {"stream": "account-137", "expected": 7, "actual": 0, "index": 437}
+    assert refused.error[2] == {"stream": "account-137", "expected": 7, "actual": 0, "index": 437}
     assert all(answer.status == 200 for answer in answers.values())
     assert len(await api.all()) == 21
     assert [s["stream"] for s in await api.good("ns.streams", {"prefix": "account-"})] == [

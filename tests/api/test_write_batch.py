@@ -165,7 +165,7 @@ async def test_equal_is_equal_as_json(api):
     body = '["stream.writeBatch","s-1",[{"type":"T","id":"%s","data":%s}]]'
     first = await api.post((body % (given, '{"a":1.0,"b":[1e2]}')).encode())
     again = await api.post((body % (given, '{"b":[100], "a":1}')).encode())
-    assert (first.status, first.text) == (again.status, again.text)
+    assert (first.status, first.body) == (again.status, again.body)
     other = await api.post((body % (given, '{"a":1.01,"b":[100]}')).encode())
     assert other.code == "MESSAGE_ID_CONFLICT"
 
