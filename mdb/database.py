@@ -47,6 +47,10 @@ MAX_UNKNOWN_PER_SECOND = 200
 # Seconds that replacing a token may take, and is not left half-way by a cancellation.
 ROTATE_LIMIT = 30.0
 
+# Stored in a digest's place where no token was made yet. No text is known whose SHA-256 is this,
+# and no request brings a digest, so it lets nobody in.
+_NO_TOKEN = bytes(32)
+
 # Seconds a stopping database gives its actors to write what they were given.
 DRAIN_LIMIT = 10.0
 
@@ -91,9 +95,15 @@ class Database:
         return known
 
     async def namespace(self, namespace: str = DEFAULT) -> Namespace:
-        """Return a namespace by its id. Raises `NamespaceNotFound`."""
+        """Return a namespace by its id. Raises `NamespaceNotFound`.
+
+        The default one always exists: where no server has made it yet it is made now, without a
+        token. The first server then makes one and shows it.
+        """
         names.check_namespace_id(namespace, "namespace")
         record = await self._current(lambda: self.store.find_namespace(namespace))
+        if record is None and namespace == DEFAULT:
+            record = await self._create_default()
         if record is None:
             raise NamespaceNotFound(f"namespace {namespace} not found")
         return self._of(record)
@@ -105,6 +115,13 @@ class Database:
             found = await look_up()
             if before == self._revocations:
                 return found
+
+    async def _create_default(self) -> NamespaceRecord | None:
+        try:
+            return await self.store.create_namespace(DEFAULT, token_digest=_NO_TOKEN)
+        except NamespaceExists:
+            # Someone else made it in the meantime.
+            return await self.store.find_namespace(DEFAULT)
 
     async def create_namespace(self, new: NewNamespace) -> tuple[Namespace, str]:
         """Create a namespace; return it with its token. Raises `NamespaceExists`."""
@@ -221,14 +238,16 @@ class Database:
                 # Another server made it in the meantime.
                 return await self.ensure_default(token)
             return (made if token is None else None), False
-        if token is None:
+        has_token = await self.store.find_token(_NO_TOKEN) is None
+        if token is None and has_token:
             return None, False
-        digest = tokens.parse(token).digest
+        wanted = token if token is not None else tokens.make(DEFAULT)
+        digest = tokens.parse(wanted).digest
         if await self.store.find_token(digest) is not None:
             return None, False
         self._forget_tokens(self._of(record))
         await self.store.set_token(record, digest)
-        return None, True
+        return (wanted if token is None else None), has_token
 
     # The end
 
@@ -271,9 +290,11 @@ class _Allowance:
 async def open_database(url: str) -> AsyncGenerator[Database]:
     """Open a database for as long as the block runs; close it in order at its end.
 
-    `url`: `sqlite:///data` (a data directory, relative; `sqlite:////var/lib/mdb` absolute) or
-    `sqlite://:memory:`. Raises `OpenError` with one line for the operator, `InvalidRequest` for
-    a URL it does not know. Cancelled, it still closes in order, within its limits.
+    `url`: `sqlite:///data` (a data directory, relative; `sqlite:////var/lib/mdb` absolute),
+    `sqlite://:memory:`, or `postgresql://user@host:5432/name` (several hosts, and the options that
+    the driver knows, are allowed). Raises `OpenError` with one line for the operator,
+    `InvalidRequest` for a URL it does not know. Cancelled, it still closes in order, within its
+    limits.
     """
     async with _opener(url)() as store, trio.open_nursery() as nursery:
         database = Database(store)
@@ -297,4 +318,10 @@ def _opener(url: str) -> Callable[[], AbstractAsyncContextManager[Store]]:
                 f"database URL {url}: expected sqlite:///DIRECTORY or sqlite://:memory:"
             )
         return lambda: sqlite.open_store(Path(unquote(parts.path[1:])))
+    if parts.scheme in {"postgresql", "postgres"}:
+        try:
+            from mdb.stores import postgres  # noqa: PLC0415
+        except ImportError as exc:
+            raise OpenError(f"database URL: {exc}") from exc
+        return lambda: postgres.open_store(url)
     raise OpenError(f"database URL: unknown scheme {parts.scheme!r}; expected sqlite or postgresql")

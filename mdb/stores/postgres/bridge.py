@@ -1,0 +1,74 @@
+"""The only crossing from trio to asyncio, where the driver lives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import trio_asyncio
+
+from mdb.stores.postgres.faults import Lost, is_lost, one_line
+
+T = TypeVar("T")
+
+
+class Bridge:
+    """Runs asyncio functions for trio tasks. Get one from `open_bridge`.
+
+    The tasks may have been started anywhere, also outside of the block that opened the bridge: the
+    loop is named at each call and not looked for in the task's context.
+    """
+
+    def __init__(self, loop: trio_asyncio.BaseTrioEventLoop) -> None:
+        """`loop`: a running loop of trio_asyncio."""
+        self._loop = loop
+
+    async def call(self, function: Callable[..., Awaitable[T]], *args: object, limit: float) -> T:
+        """Run one asyncio function, for `limit` seconds at most; a whole transaction is one call.
+
+        Cancelled, the function is cancelled and its end is waited for; where it ends with a value
+        all the same, that is returned. In a scope that is cancelled already it does not begin.
+
+        Raises `Lost` for whatever says that the connection is gone, asyncio's own cancellation
+        included, which no supervisor would catch; other errors of the driver as they are.
+        """
+        try:
+            run = trio_asyncio.aio_as_trio(_limited, loop=self._loop)
+            result: T = await run(function, args, limit)
+        except asyncio.CancelledError as exc:
+            raise Lost("the call was ended with its event loop") from exc
+        except Exception as exc:
+            if is_lost(exc):
+                raise Lost(one_line(exc)) from exc
+            raise
+        return result
+
+
+async def _limited(function: Callable[..., Awaitable[T]], args: tuple[Any, ...], limit: float) -> T:
+    async with asyncio.timeout(limit):
+        return await function(*args)
+
+
+@asynccontextmanager
+async def open_bridge() -> AsyncGenerator[Bridge]:
+    """Run an asyncio loop under trio for as long as the block runs.
+
+    Whatever uses the bridge must have ended before the block does. The caller's own current loop,
+    if it has one, stays what it was inside the block: the program may use trio_asyncio, too. An
+    error of the block leaves as it is, not in a group.
+    """
+    failure: Exception | None = None
+    callers = trio_asyncio.current_loop.get()
+    async with trio_asyncio.open_loop() as loop:
+        trio_asyncio.current_loop.set(callers)
+        try:
+            yield Bridge(loop)
+        except Exception as exc:
+            # Raised outside of the loop's nurseries, which would wrap it once each.
+            failure = exc
+        finally:
+            trio_asyncio.current_loop.set(loop)
+    if failure is not None:
+        raise failure

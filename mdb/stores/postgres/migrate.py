@@ -1,0 +1,85 @@
+"""Applying migrations to the registry's schema and to those of the namespaces.
+
+Every function runs whole on one session. A schema's pending migrations are one transaction: a
+crash in the middle leaves it as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from mdb.core.messages import NamespaceRecord
+from mdb.stores.migrations import Applied, Migration, available, pending
+from mdb.stores.postgres.faults import Gone
+from mdb.stores.postgres.session import Session
+from mdb.stores.postgres.sql import REGISTRY_SCHEMA, fill, registry_query
+
+# Seconds for one script: an index over a large namespace takes its time.
+SCRIPT_LIMIT = 3600.0
+
+
+async def migrate_registry(session: Session) -> int:
+    """Bring the registry's schema up to date; return how many migrations were applied.
+
+    Of servers that start together one does it, under a lock, and the others find it done. Raises
+    `MigrationError` (see `migrations.pending`).
+    """
+    schema, where = REGISTRY_SCHEMA, f"schema {REGISTRY_SCHEMA}"
+    shipped = available("postgres", "metadata")
+    if not pending(shipped, await _applied(session, schema), where):
+        return 0
+    async with session.raw.transaction():
+        await session.raw.execute(registry_query("migration_lock"), timeout=SCRIPT_LIMIT)
+        await session.raw.execute(registry_query("migrations_table"))
+        todo = pending(shipped, await _applied(session, schema), where)
+        await _apply(session, schema, todo)
+    return len(todo)
+
+
+async def migrate_namespace(session: Session, record: NamespaceRecord) -> int:
+    """Bring a namespace's schema up to date; return how many migrations were applied.
+
+    Raises `Gone` where the namespace is no more, and `MigrationError`.
+    """
+    schema, where = record.location, f"namespace {record.id}"
+    shipped = available("postgres", "namespace")
+    applied = await _applied(session, schema)
+    if not applied:
+        raise Gone  # it was created with all that its server knew of
+    if not pending(shipped, applied, where):
+        return 0
+    async with session.raw.transaction():
+        await session.raw.execute(registry_query("migration_lock"), timeout=SCRIPT_LIMIT)
+        # Nobody deletes it meanwhile: nothing may be created in a schema that is being dropped.
+        lock = registry_query("namespace_lock")
+        if not await session.raw.fetchval(lock, UUID(record.incarnation)):
+            raise Gone
+        todo = pending(shipped, await _applied(session, schema), where)
+        await _apply(session, schema, todo)
+    return len(todo)
+
+
+async def install(session: Session, schema: str) -> None:
+    """Create a namespace's schema. Call it inside a transaction; nobody else knows the name yet."""
+    await _apply(session, schema, available("postgres", "namespace"))
+
+
+async def _apply(session: Session, schema: str, todo: Sequence[Migration]) -> None:
+    for migration in todo:
+        for _name, text in migration.scripts:
+            await session.raw.execute(fill(text, schema), timeout=SCRIPT_LIMIT)
+        await session.raw.execute(
+            registry_query("migration_insert"),
+            schema,
+            migration.version,
+            migration.name,
+            migration.checksum,
+        )
+
+
+async def _applied(session: Session, schema: str) -> list[Applied]:
+    if not await session.raw.fetchval(registry_query("migrations_table_exists")):
+        return []
+    rows = await session.raw.fetch(registry_query("migrations_applied"), schema)
+    return [Applied(row["version"], row["name"], row["checksum"]) for row in rows]

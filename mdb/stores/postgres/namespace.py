@@ -1,0 +1,192 @@
+"""One namespace in Postgres: which call runs on what session, and what its errors mean."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import trio
+
+from actors import OutcomeUnknown, Unavailable
+from mdb.core.errors import AuthUnauthorized, BackendUnavailable
+from mdb.core.messages import (
+    Append,
+    CategoryInfo,
+    Follow,
+    NamespaceRecord,
+    NamespaceStats,
+    Outcome,
+    Page,
+    PokePage,
+    Query,
+    StreamInfo,
+)
+from mdb.stores.migrations import MigrationError
+from mdb.stores.postgres import reads, registry, writes
+from mdb.stores.postgres.faults import Gone, Lost, may_be_gone, reading, writing
+from mdb.stores.postgres.migrate import SCRIPT_LIMIT, migrate_namespace
+from mdb.stores.postgres.pool import Kind, Pool
+from mdb.stores.postgres.sql import NamespaceQueries
+
+T = TypeVar("T")
+
+# Seconds for one commit. The actor's own limit is above it, so the outcome is known to be open
+# here, where it can be said which session was at it.
+COMMIT_LIMIT = 25.0
+
+# Seconds for one look at what became of a commit.
+SETTLE_LIMIT = 15.0
+
+# Seconds for one page, and for what counts a whole table.
+READ_LIMIT = 30.0
+COUNT_LIMIT = 300.0
+
+
+class PostgresNamespace:
+    """`NamespaceStore` for Postgres. It holds no session: each call borrows one from the pool."""
+
+    def __init__(self, record: NamespaceRecord, pool: Pool) -> None:
+        """No I/O: the schema is looked at when it is first used."""
+        self.record = record
+        self._pool = pool
+        self._queries = NamespaceQueries(record.location)
+        self._migrated = False
+        self._migrating = trio.Lock()
+        self._attempt = writes.Attempt()
+
+    # The write side. One task, the namespace's actor, calls these.
+
+    async def open(self) -> None:
+        """Ask the database something. See `NamespaceStore.open`."""
+        try:
+            with writing():
+                await self._run("write", registry.schema_exists, self.record.location)
+        except AuthUnauthorized:
+            return  # deleted: every write will be told so
+        except BackendUnavailable as exc:
+            raise Unavailable(exc.message) from exc
+
+    async def commit(self, questions: Sequence[Append]) -> Sequence[Outcome]:
+        """Write a batch. See `NamespaceStore.commit`."""
+        self._attempt = attempt = writes.Attempt()
+        try:
+            with writing():
+                return await self._transact(writes.commit, questions, COMMIT_LIMIT)
+        except Unavailable as exc:
+            if attempt.sent and isinstance(exc.__cause__, Lost):
+                raise OutcomeUnknown(f"the connection was lost: {exc.__cause__}") from exc
+            raise
+
+    async def settle(self, questions: Sequence[Append]) -> Sequence[Outcome | None]:
+        """Find out what became of a batch. See `NamespaceStore.settle`."""
+        with writing():
+            return await self._transact(writes.settle, questions, SETTLE_LIMIT)
+
+    async def _transact(
+        self, function: Callable[..., Awaitable[T]], questions: Sequence[Append], limit: float
+    ) -> T:
+        try:
+            return await self._run(
+                "write", function, self._queries, questions, self._attempt, limit=limit
+            )
+        except BackendUnavailable as exc:
+            raise Unavailable(exc.message) from exc
+
+    async def release(self) -> None:
+        """Do nothing: between two commits nothing is held."""
+
+    async def close(self) -> None:
+        """Do nothing: between two commits nothing is held."""
+
+    # The read side. Any task, at any time.
+
+    async def read(self, query: Query, limit: int) -> Page:
+        """Read a page. See `NamespaceStore.read`."""
+        return await self._read(reads.read, query, limit)
+
+    async def last(self, stream: str, message_type: str | None) -> bytes | None:
+        """Return the last message. See `NamespaceStore.last`."""
+        return await self._read(reads.last, stream, message_type)
+
+    async def version(self, stream: str) -> int | None:
+        """Return the stream's version. See `NamespaceStore.version`."""
+        return await self._read(reads.version, stream)
+
+    async def head(self) -> int:
+        """Return the namespace's head. See `NamespaceStore.head`."""
+        return await self._read(reads.settled_head)
+
+    async def pokes(self, follow: Follow, after: int, limit: int) -> PokePage:
+        """Read notices. See `NamespaceStore.pokes`."""
+        return await self._read(reads.pokes, follow, after, limit)
+
+    async def message_count(self) -> int:
+        """Count messages. See `NamespaceStore.message_count`."""
+        return await self._read(reads.message_count, limit=COUNT_LIMIT)
+
+    async def stats(self) -> NamespaceStats:
+        """Count. See `NamespaceStore.stats`."""
+        return await self._read(reads.stats, limit=COUNT_LIMIT)
+
+    async def streams(self, prefix: str, after: str, limit: int) -> Sequence[StreamInfo]:
+        """List streams. See `NamespaceStore.streams`."""
+        return await self._read(reads.streams, prefix, after, limit)
+
+    async def categories(self) -> Sequence[CategoryInfo]:
+        """List categories. See `NamespaceStore.categories`."""
+        return await self._read(reads.categories, limit=COUNT_LIMIT)
+
+    async def _read(
+        self, function: Callable[..., Awaitable[T]], *args: object, limit: float = READ_LIMIT
+    ) -> T:
+        with reading():
+            try:
+                return await self._run("read", function, self._queries, *args, limit=limit)
+            except Lost:
+                # An idle connection may have been dropped since it was last used (by a restart, a
+                # firewall); nothing was changed, so a second one gets a try.
+                return await self._run("read", function, self._queries, *args, limit=limit)
+
+    async def _run(
+        self,
+        kind: Kind,
+        function: Callable[..., Awaitable[T]],
+        *args: object,
+        limit: float = READ_LIMIT,
+    ) -> T:
+        await self.migrate()
+        schema = self.record.location
+        try:
+            return await self._pool.run(kind, function, *args, schema=schema, limit=limit)
+        except Exception as exc:
+            if may_be_gone(exc) and not await self._exists():
+                raise Gone from exc
+            raise
+
+    async def _exists(self) -> bool:
+        schema = self.record.location
+        return await self._pool.run(
+            "read", registry.schema_exists, schema, schema=schema, limit=READ_LIMIT
+        )
+
+    # The schema
+
+    async def migrate(self) -> int:
+        """Bring the schema up to date, once; return how many migrations were applied.
+
+        Raises `BackendUnavailable` where it does not fit this program, and what `Pool.run` does.
+        """
+        if self._migrated:
+            return 0
+        schema = self.record.location
+        async with self._migrating:
+            if self._migrated:
+                return 0
+            try:
+                changed = await self._pool.run(
+                    "write", migrate_namespace, self.record, schema=schema, limit=SCRIPT_LIMIT
+                )
+            except MigrationError as exc:
+                raise BackendUnavailable(str(exc), retry_after=60) from exc
+            self._migrated = True
+            return changed

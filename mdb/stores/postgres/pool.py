@@ -1,0 +1,236 @@
+"""A bounded pool of sessions, shared by the writers and readers of all namespaces.
+
+The state is two things: which places are taken (`Slots`), and which sessions are idle. Both are
+changed in sync functions only. A session is held for the length of one call and no longer, so that
+any number of namespaces get along with few of them; the one that has served a namespace before is
+taken for it again where it is idle, for the sake of its prepared plans.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import asyncpg
+import trio
+
+from mdb.stores.postgres.bridge import Bridge
+from mdb.stores.postgres.connect import CONNECT_LIMIT, Connector
+from mdb.stores.postgres.faults import (
+    Lost,
+    Refused,
+    Saturated,
+    leaves_connection_sound,
+    one_line,
+)
+from mdb.stores.postgres.session import Session
+
+T = TypeVar("T")
+
+Kind: TypeAlias = Literal["write", "read"]
+
+# Seconds to wait for a place: long enough for a burst, well below a request's deadline.
+SLOT_LIMIT = 10.0
+
+# Calls that may wait for a place. Each is a task that somebody holds on to already.
+MAX_WAITING = 10_000
+
+# Seconds a session gets to end in good order (its cancel request answered) before it is dropped.
+CLOSE_LIMIT = 5.0
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    kind: Kind
+    granted: trio.Event
+
+
+class Slots:
+    """Places for so many calls at a time, some of them kept free for either kind.
+
+    A quarter is out of reach for writers and another for readers, so a flood of the one never
+    keeps the other from going on. Within a kind it is first come, first served.
+    """
+
+    def __init__(self, size: int) -> None:
+        """`size`: at least 2."""
+        kept = max(1, size // 4)
+        self._size = size
+        self._most = {"write": size - kept, "read": size - kept}
+        self._taken = {"write": 0, "read": 0}
+        self._waiting: deque[_Waiter] = deque()
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return len(self._waiting)
+
+    def _free(self, kind: Kind) -> bool:
+        taken = self._taken
+        return taken[kind] < self._most[kind] and taken["write"] + taken["read"] < self._size
+
+    async def take(self, kind: Kind) -> None:
+        """Wait for a place, at most `SLOT_LIMIT` seconds. Raises `Saturated`.
+
+        Cancelled, it has taken none.
+        """
+        # Whoever waits does so because there is no place for its kind: nobody is overtaken.
+        if self._free(kind):
+            self._taken[kind] += 1
+            return
+        if len(self._waiting) >= MAX_WAITING:
+            raise Saturated("too many calls wait for a database connection")
+        waiter = _Waiter(kind, trio.Event())
+        self._waiting.append(waiter)
+        try:
+            with trio.fail_after(SLOT_LIMIT):
+                await waiter.granted.wait()
+        except BaseException as exc:
+            if waiter.granted.is_set():
+                self.give(kind)
+            else:
+                self._waiting.remove(waiter)
+            if isinstance(exc, trio.TooSlowError):
+                raise Saturated(f"no database connection within {SLOT_LIMIT:g} s") from exc
+            raise
+
+    def give(self, kind: Kind) -> None:
+        """Give a place back, to the first of those who wait for one that it can have."""
+        self._taken[kind] -= 1
+        for waiter in self._waiting:
+            if self._free(waiter.kind):
+                self._taken[waiter.kind] += 1
+                self._waiting.remove(waiter)
+                waiter.granted.set()
+                return
+
+
+class Pool:
+    """Sessions for calls. `run` is all that others need."""
+
+    def __init__(self, bridge: Bridge, connector: Connector) -> None:
+        """No I/O."""
+        self._bridge = bridge
+        self._connector = connector
+        self._slots = Slots(connector.address.pool_size)
+        self._idle: list[Session] = []  # the last used is the last
+        self._open = 0
+        self._closed = False
+
+    @property
+    def open_sessions(self) -> int:
+        """How many connections there are, those that are being closed included."""
+        return self._open
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a connection."""
+        return self._slots.waiting
+
+    def add(self, session: Session) -> None:
+        """Take in a session that was opened elsewhere."""
+        self._open += 1
+        self._idle.append(session)
+
+    async def run(
+        self,
+        kind: Kind,
+        function: Callable[..., Awaitable[T]],
+        *args: object,
+        schema: str,
+        limit: float,
+    ) -> T:
+        """Run `function(session, *args)`, an asyncio function, on a session of its own.
+
+        `schema`: whose plans it uses. `limit`: seconds for the function; for a place and for a
+        connection there are limits of their own. Cancelled, the function is cancelled, and its
+        session is closed once the server has heard of it.
+
+        Raises `Lost`, `Saturated`, and what the function raises.
+        """
+        await self._slots.take(kind)
+        try:
+            session = self._pick(schema) or await self._connect()
+        except BaseException:
+            self._slots.give(kind)
+            raise
+        session.begun = False
+        try:
+            result: T = await self._bridge.call(_guarded, session, function, args, limit=limit)
+        except BaseException as exc:
+            sound = not session.begun or leaves_connection_sound(exc)
+            self._give_back(session, kind, sound=sound)
+            raise
+        session.schemas.add(schema)
+        self._give_back(session, kind, sound=True)
+        return result
+
+    def _pick(self, schema: str) -> Session | None:
+        """Take an idle session: one that knows the schema, else the last used."""
+        if self._closed:
+            raise Lost("the store is closed")
+        for session in [s for s in self._idle if s.is_closed]:
+            self._idle.remove(session)
+            self._drop(session)
+        if not self._idle:
+            return None
+        chosen = next((s for s in reversed(self._idle) if schema in s.schemas), self._idle[-1])
+        self._idle.remove(chosen)
+        return chosen
+
+    async def _connect(self) -> Session:
+        self._open += 1
+        try:
+            return await self._bridge.call(self._connector.connect, limit=CONNECT_LIMIT)
+        except BaseException as exc:
+            self._open -= 1
+            if isinstance(exc, Refused | asyncpg.PostgresError):
+                raise Lost(one_line(exc)) from exc
+            raise
+
+    def _give_back(self, session: Session, kind: Kind, *, sound: bool) -> None:
+        if session.closing is not None:
+            # It counts until the server has let go of it: the bound holds for the server, too.
+            session.closing.add_done_callback(lambda _task: self._ended(kind))
+            return
+        usable = sound and not session.is_closed and not session.raw.is_in_transaction()
+        if usable and not session.worn and not self._closed:
+            self._idle.append(session)
+        else:
+            self._drop(session)
+        self._slots.give(kind)
+
+    def _ended(self, kind: Kind) -> None:
+        self._open -= 1
+        self._slots.give(kind)
+
+    def _drop(self, session: Session) -> None:
+        session.terminate()
+        self._open -= 1
+
+    async def aclose(self) -> None:
+        """Close the idle sessions; those in use follow when they are given back. Bounded."""
+        self._closed = True
+        idle, self._idle = self._idle, []
+        self._open -= len(idle)
+        with trio.move_on_after(CLOSE_LIMIT + 1, shield=True):
+            await self._bridge.call(_close_all, idle, limit=CLOSE_LIMIT + 1)
+
+
+async def _guarded(
+    session: Session, function: Callable[..., Awaitable[T]], args: tuple[Any, ...]
+) -> T:
+    session.begun = True
+    try:
+        return await function(session, *args)
+    except asyncio.CancelledError:
+        # The driver has asked the server to stop; the answer to that is waited for elsewhere.
+        session.closing = asyncio.get_running_loop().create_task(session.close(CLOSE_LIMIT))
+        raise
+
+
+async def _close_all(sessions: list[Session]) -> None:
+    await asyncio.gather(*(session.close(CLOSE_LIMIT) for session in sessions))

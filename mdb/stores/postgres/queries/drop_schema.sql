@@ -1,0 +1,2 @@
+-- Everything of a namespace.
+drop schema if exists {schema} cascade

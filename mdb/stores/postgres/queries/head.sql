@@ -1,0 +1,2 @@
+-- The highest global position, 0 if there is no message.
+select {functions}.head()

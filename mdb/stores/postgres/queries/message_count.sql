@@ -1,0 +1,2 @@
+-- How many messages the namespace holds.
+select count(*) from {schema}.messages

@@ -1,0 +1,2 @@
+-- Whether anything was ever applied to this database.
+select to_regclass('{registry}.schema_migrations') is not null

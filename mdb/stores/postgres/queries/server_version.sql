@@ -1,0 +1,2 @@
+-- What kind of server answers.
+select version()

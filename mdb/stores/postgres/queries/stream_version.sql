@@ -1,0 +1,2 @@
+-- The last position of a stream, or null: name.
+select {schema}.stream_version($1)

@@ -1,0 +1,2 @@
+-- Removes a namespace's tokens: incarnation.
+delete from {registry}.tokens where incarnation = $1

@@ -1,0 +1,44 @@
+"""The named queries with the names of schemas filled in."""
+
+from __future__ import annotations
+
+from mdb.stores.queries import load
+
+# The schema that holds what the server knows of its namespaces.
+REGISTRY_SCHEMA = "mdb"
+
+_TEXTS = load("mdb.stores.postgres")
+
+
+def quoted(identifier: str) -> str:
+    """Quote a schema's name for use in SQL."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def fill(text: str, schema: str, functions: str | None = None) -> str:
+    """Put a schema's name into a script, and that of the schema with this server's functions."""
+    return text.replace("{schema}", quoted(schema)).replace(
+        "{functions}", quoted(functions or schema)
+    )
+
+
+def registry_query(name: str) -> str:
+    """Return a query that concerns the registry, or no schema at all."""
+    return _TEXTS[name].replace("{registry}", quoted(REGISTRY_SCHEMA))
+
+
+class NamespaceQueries:
+    """The queries of one namespace, filled in when first asked for."""
+
+    def __init__(self, schema: str, functions: str | None = None) -> None:
+        """`functions`: where this server's functions for it are, if not in the schema itself."""
+        self.schema = schema
+        self._functions = functions
+        self._filled: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> str:
+        """Return a query by its file's name."""
+        text = self._filled.get(name)
+        if text is None:
+            text = self._filled[name] = fill(_TEXTS[name], self.schema, self._functions)
+        return text

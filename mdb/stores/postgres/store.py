@@ -1,0 +1,193 @@
+"""The Postgres store: a database with the registry in one schema and each namespace in its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal, TypeVar
+from uuid import UUID, uuid4
+
+import asyncpg
+import trio
+
+from mdb.core.errors import AuthUnauthorized, BackendUnavailable, MdbError, NamespaceNotFound
+from mdb.core.messages import NamespaceRecord
+from mdb.stores.base import OpenError
+from mdb.stores.migrations import MigrationError
+from mdb.stores.postgres import registry
+from mdb.stores.postgres.bridge import open_bridge
+from mdb.stores.postgres.connect import Connector, first_connection, parse_url
+from mdb.stores.postgres.faults import Lost, one_line, reading
+from mdb.stores.postgres.migrate import SCRIPT_LIMIT, migrate_registry
+from mdb.stores.postgres.namespace import PostgresNamespace
+from mdb.stores.postgres.pool import Pool
+from mdb.stores.postgres.session import Session
+from mdb.stores.postgres.sql import REGISTRY_SCHEMA, registry_query
+
+T = TypeVar("T")
+
+log = logging.getLogger("mdb.stores.postgres")
+
+# Seconds for a query of the registry, and for creating or dropping a schema with its 60 objects.
+QUERY_LIMIT = 10.0
+CHANGE_LIMIT = 60.0
+
+# What the lists of a full `ns.list` page go through at a time when namespaces are migrated.
+_PAGE = 1000
+
+
+class PostgresStore:
+    """`Store` for Postgres. Get one from `open_store`."""
+
+    backend: Literal["sqlite", "postgres"] = "postgres"
+
+    def __init__(self, pool: Pool) -> None:
+        """No I/O."""
+        self._pool = pool
+        self._namespaces: dict[str, PostgresNamespace] = {}
+
+    async def ping(self) -> int:
+        """Ask the registry; return how many connections are open. See `Store.ping`."""
+        await self._ask(_ping)
+        return self._pool.open_sessions
+
+    def namespace(self, record: NamespaceRecord) -> PostgresNamespace:
+        """Return the namespace's store. See `Store.namespace`."""
+        known = self._namespaces.get(record.incarnation)
+        if known is None:
+            known = self._namespaces[record.incarnation] = PostgresNamespace(record, self._pool)
+        return known
+
+    async def create_namespace(
+        self,
+        namespace: str,
+        *,
+        token_digest: bytes,
+        description: str | None = None,
+        metadata: bytes | None = None,
+    ) -> NamespaceRecord:
+        """Create a namespace. See `Store.create_namespace`.
+
+        Raises `OpenError` where the default namespace's schema is somebody else's.
+        """
+        incarnation = uuid4()
+        try:
+            return await self._change(
+                registry.create, namespace, incarnation, token_digest, description, metadata
+            )
+        except BackendUnavailable:
+            # Perhaps the connection broke after the commit: then it is there, and it is ours.
+            found = await self.find_namespace(namespace)
+            if found is not None and found.incarnation == str(incarnation):
+                return found
+            raise
+
+    async def delete_namespace(self, record: NamespaceRecord) -> tuple[int, int]:
+        """Delete a namespace. See `Store.delete_namespace`. Its actor must have stopped."""
+        try:
+            count = await self.namespace(record).message_count()
+        except AuthUnauthorized as exc:
+            raise NamespaceNotFound(f"namespace {record.id} not found") from exc
+        deleted_at = await self._change(registry.bury, record)
+        self._namespaces.pop(record.incarnation, None)
+        try:
+            await self._change(registry.drop, UUID(record.incarnation), record.location)
+        except MdbError:
+            # It is deleted: no name and no token reaches it. Its schema goes at the next start.
+            log.warning("schema %s could not be dropped yet", record.location, exc_info=True)
+        return deleted_at, count
+
+    async def find_namespace(self, namespace: str) -> NamespaceRecord | None:
+        """See `Store.find_namespace`."""
+        return await self._ask(registry.find_namespace, namespace)
+
+    async def find_token(self, digest: bytes) -> tuple[bytes, NamespaceRecord] | None:
+        """See `Store.find_token`."""
+        return await self._ask(registry.find_token, digest)
+
+    async def list_namespaces(self, limit: int, offset: int) -> Sequence[NamespaceRecord]:
+        """See `Store.list_namespaces`."""
+        return await self._ask(registry.list_namespaces, limit, offset)
+
+    async def set_token(self, record: NamespaceRecord, digest: bytes) -> None:
+        """See `Store.set_token`."""
+        await self._change(registry.set_token, record, digest)
+
+    async def migrate_namespaces(self) -> int:
+        """See `Store.migrate_namespaces`. Raises `OpenError` naming the first that does not fit."""
+        changed, offset = 0, 0
+        while page := await self.list_namespaces(_PAGE, offset):
+            for record in page:
+                try:
+                    with reading():
+                        changed += bool(await self.namespace(record).migrate())
+                except MdbError as exc:
+                    raise OpenError(f"namespace {record.id}: {exc.message}") from exc
+            offset += len(page)
+        return changed
+
+    async def _ask(self, function: Callable[..., Awaitable[T]], *args: object) -> T:
+        with reading():
+            try:
+                return await self._registry("read", function, args, QUERY_LIMIT)
+            except Lost:
+                # See `PostgresNamespace._read`.
+                return await self._registry("read", function, args, QUERY_LIMIT)
+
+    async def _change(self, function: Callable[..., Awaitable[T]], *args: object) -> T:
+        # Not interrupted by whoever asked: one transaction, and bounded.
+        limit = trio.current_time() + CHANGE_LIMIT + QUERY_LIMIT
+        with trio.CancelScope(shield=True, deadline=limit), reading():
+            return await self._registry("write", function, args, CHANGE_LIMIT)
+        raise BackendUnavailable
+
+    async def _registry(
+        self,
+        kind: Literal["read", "write"],
+        function: Callable[..., Awaitable[T]],
+        args: tuple[Any, ...],
+        limit: float,
+    ) -> T:
+        return await self._pool.run(kind, function, *args, schema=REGISTRY_SCHEMA, limit=limit)
+
+    async def sweep(self) -> None:
+        """Finish the deletions that a crash interrupted."""
+        for incarnation, schema in await self._ask(registry.buried):
+            log.warning("dropping what is left of schema %s", schema)
+            try:
+                await self._change(registry.drop, incarnation, schema)
+            except MdbError:
+                log.warning("schema %s could not be dropped yet", schema, exc_info=True)
+
+
+async def _ping(session: Session) -> None:
+    await session.value(registry_query("ping"), REGISTRY_SCHEMA)
+
+
+@asynccontextmanager
+async def open_store(url: str) -> AsyncGenerator[PostgresStore]:
+    """Connect to a database; the registry is created, or brought up to date.
+
+    `url`: see `connect.parse_url`. The namespaces' schemas are brought up to date when they are
+    first used. Raises `OpenError` with one line for the operator. The store works for any task,
+    wherever it was started, until the block ends.
+    """
+    address = parse_url(url)
+    async with open_bridge() as bridge:
+        connector = Connector(address)
+        session = await first_connection(bridge, connector)
+        pool = Pool(bridge, connector)
+        pool.add(session)
+        try:
+            try:
+                await bridge.call(migrate_registry, session, limit=SCRIPT_LIMIT)
+            except MigrationError as exc:
+                raise OpenError(str(exc)) from exc
+            except (Lost, asyncpg.PostgresError) as exc:
+                raise OpenError(f"the registry cannot be set up: {one_line(exc)}") from exc
+            store = PostgresStore(pool)
+            await store.sweep()
+            yield store
+        finally:
+            await pool.aclose()

@@ -1,0 +1,214 @@
+"""The write side: one batch, one statement, one transaction; an outcome for each of its writes.
+
+Asyncio functions that run whole on one session. Deciding is done in the database, under the
+namespace's lock (see `write_one` and `write_messages` in the migrations).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from mdb.core.messages import Append, IdConflict, NewMessage, Outcome, VersionConflict, Written
+from mdb.stores.postgres.connect import LOCK_TIMEOUT
+from mdb.stores.postgres.session import Row, Session, SessionId
+from mdb.stores.postgres.sql import NamespaceQueries, registry_query
+
+# Tries of a batch that meets a unique index. What it meets was put there past the namespace's lock,
+# or by an earlier try of its own whose outcome was open; a second look sees it.
+TRIES = 3
+
+# Milliseconds to wait for the end of a session whose commit broke off.
+END_LIMIT = 5000
+
+_WRITTEN, _REPEATED, _WRONG_VERSION, _WRONG_ID = range(4)
+
+
+class Attempt(msgspec.Struct):
+    """What is known of a commit that may break off.
+
+    `sent`: it was given to the server and may have been carried out, by the session `by`.
+    """
+
+    sent: bool = False
+    by: SessionId | None = None
+
+
+async def commit(
+    session: Session, queries: NamespaceQueries, batch: Sequence[Append], attempt: Attempt
+) -> list[Outcome]:
+    """Decide and write a batch in one transaction; durable when it returns."""
+    for tried in range(1, TRIES + 1):
+        look_up = tried > 1
+        try:
+            return await _commit(session, queries, batch, attempt, look_up=look_up)
+        except asyncpg.UniqueViolationError:
+            attempt.sent = False
+            if tried == TRIES:
+                raise
+    raise AssertionError("unreachable")
+
+
+async def _commit(
+    session: Session,
+    queries: NamespaceQueries,
+    batch: Sequence[Append],
+    attempt: Attempt,
+    *,
+    look_up: bool,
+) -> list[Outcome]:
+    single = len(batch) == 1 and _is_single(batch[0])
+    arguments = _one(batch[0], look_up) if single else _many(batch, look_up)
+    query = queries["write_one" if single else "write_messages"]
+    if session.pooled:
+        async with session.raw.transaction():
+            await session.row(registry_query("write_settings"), LOCK_TIMEOUT)
+            row = await session.row(query, *arguments)
+            attempt.sent = True
+    else:
+        statement = await session.statement(query)
+        # Until here nothing was executed. A statement alone is a transaction: from here on,
+        # whatever breaks leaves its outcome open.
+        attempt.by = session.id
+        attempt.sent = not session.is_closed
+        row = await statement.fetchrow(*arguments)
+    if single:
+        return [_outcome_of_one(batch[0], row)]
+    return _outcomes_of_many(batch, row)
+
+
+def _is_single(append: Append) -> bool:
+    if len(append.messages) != 1 or len(append.expect) > 1:
+        return False
+    return not append.expect or append.expect[0][0] == append.messages[0].stream
+
+
+def _one(append: Append, look_up: bool) -> tuple[Any, ...]:
+    message = append.messages[0]
+    return (
+        UUID(bytes=message.id),
+        message.own_id or look_up,
+        message.stream,
+        message.type,
+        message.data,
+        message.metadata,
+        append.expect[0][1] if append.expect else None,
+    )
+
+
+def _many(batch: Sequence[Append], look_up: bool) -> tuple[Any, ...]:
+    numbered = [(n, m) for n, append in enumerate(batch, 1) for m in append.messages]
+    expected = [(n, s, v) for n, append in enumerate(batch, 1) for s, v in append.expect]
+    return (
+        [n for n, _ in numbered],
+        [UUID(bytes=m.id) for _, m in numbered],
+        [m.own_id or look_up for _, m in numbered],
+        [m.stream for _, m in numbered],
+        [m.type for _, m in numbered],
+        [m.data for _, m in numbered],
+        [m.metadata for _, m in numbered],
+        [n for n, _, _ in expected],
+        [s for _, s, _ in expected],
+        [v for _, _, v in expected],
+    )
+
+
+def _outcome_of_one(append: Append, row: Row) -> Outcome:
+    message = append.messages[0]
+    match row["outcome"]:
+        case 0:
+            return Written(((row["position"], row["global_position"]),), after=row["head"])
+        case 1:
+            return _repeated(append, ((row["position"], row["global_position"]),))
+        case 2:
+            stream, expected = append.expect[0]
+            return VersionConflict(stream, expected, row["actual"])
+        case _:
+            return IdConflict(message.id)
+
+
+def _repeated(append: Append, positions: tuple[tuple[int, int], ...]) -> Written:
+    # An id that this server made can be known only from an earlier try of this very write, whose
+    # outcome was not seen: it is news to subscribers.
+    return Written(positions, repeated=any(m.own_id for m in append.messages))
+
+
+def _outcomes_of_many(batch: Sequence[Append], row: Row) -> list[Outcome]:
+    everything = list(zip(row["positions"], row["global_positions"], strict=True))
+    judged = row["outcomes"]
+    head: int = row["head"]
+    outcomes: list[Outcome] = []
+    first_message, first_expected = 0, 0
+    for number, append in enumerate(batch):
+        count = len(append.messages)
+        positions = tuple(everything[first_message : first_message + count])
+        match _WRITTEN if judged is None else judged[number]:
+            case 0:
+                outcomes.append(Written(positions, after=head))
+                head = positions[-1][1]
+            case 1:
+                outcomes.append(_repeated(append, positions))
+            case 2:
+                place = row["places"][number] - 1 - first_expected
+                stream, expected = append.expect[place]
+                outcomes.append(VersionConflict(stream, expected, row["actuals"][number]))
+            case _:
+                place = row["places"][number] - 1 - first_message
+                outcomes.append(IdConflict(append.messages[place].id))
+        first_message += count
+        first_expected += len(append.expect)
+    return outcomes
+
+
+async def settle(
+    session: Session, queries: NamespaceQueries, batch: Sequence[Append], attempt: Attempt
+) -> list[Outcome | None]:
+    """Tell what stands of a batch whose commit broke off: its messages are found by their ids.
+
+    First the session that was at it is ended, if it is still there: a statement that still lies
+    unread in the server's socket would be carried out after the look. Then the namespace's lock is
+    waited for, and only then looked. Raises `TimeoutError` where the old session does not end.
+    """
+    old = attempt.by
+    if old is not None:
+        ended = await session.value(registry_query("end_session"), old.pid, old.started, END_LIMIT)
+        if not ended:
+            raise TimeoutError(f"session {old.pid}, whose commit broke off, does not end")
+    messages = [m for append in batch for m in append.messages]
+    async with session.raw.transaction():
+        await session.row(queries["settle_begin"])
+        rows = await session.fetch(
+            queries["stored_messages"],
+            [UUID(bytes=m.id) for m in messages],
+            [m.stream for m in messages],
+            [m.type for m in messages],
+            [m.data for m in messages],
+            [m.metadata for m in messages],
+        )
+    stored = {row["place"] - 1: row for row in rows}
+    found: list[Outcome | None] = []
+    first = 0
+    for append in batch:
+        found.append(_settled(append.messages, first, stored))
+        first += len(append.messages)
+    return found
+
+
+def _settled(
+    messages: Sequence[NewMessage], first: int, stored: dict[int, Row]
+) -> Written | IdConflict | None:
+    rows = [stored.get(first + n) for n in range(len(messages))]
+    if not any(rows):
+        return None
+    positions = []
+    for message, row in zip(messages, rows, strict=True):
+        if row is None or not row["same"]:
+            taken = next(m for m, r in zip(messages, rows, strict=True) if r is not None)
+            return IdConflict(message.id if row is not None else taken.id)
+        positions.append((row["position"], row["global_position"]))
+    # What stands was written by this very batch: it is news to subscribers.
+    return Written(tuple(positions))

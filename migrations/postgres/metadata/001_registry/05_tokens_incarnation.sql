@@ -1,0 +1,1 @@
+create index tokens_incarnation on {schema}.tokens (incarnation);

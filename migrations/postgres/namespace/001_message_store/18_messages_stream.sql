@@ -1,0 +1,1 @@
+create unique index messages_stream on {schema}.messages (stream_name, position);

@@ -1,0 +1,105 @@
+"""What the store's statements read, counted by the server: rows and scans, never times."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from mdb.core.messages import AllQuery, CategoryQuery, Follow, NamespaceRecord, StreamQuery
+from mdb.stores.postgres import PostgresStore, reads, writes
+from mdb.stores.postgres.namespace import PostgresNamespace
+from mdb.stores.postgres.sql import NamespaceQueries
+from tests.postgres.helpers import one
+
+VISITS = """
+    select coalesce(seq_scan, 0) as scans, coalesce(idx_scan, 0) as looks,
+      coalesce(idx_tup_fetch, 0) as rows
+    from pg_stat_xact_user_tables
+    where relid = $1::text::regclass
+"""
+
+
+async def counted(
+    store: PostgresStore, record: NamespaceRecord, work: Callable[[Any, Any], Awaitable[Any]]
+) -> tuple[int, int, int]:
+    """Scans of the whole table, look-ups in its indexes, and rows they fetched, of some work.
+
+    On one of the store's own sessions, with the plans that it keeps.
+    """
+    table = f'"{record.location}".messages'
+
+    async def run(session: Any) -> tuple[int, int, int]:
+        async with session.raw.transaction():
+            before = await session.raw.fetchrow(VISITS, table)
+            await work(session, NamespaceQueries(record.location))
+            after = await session.raw.fetchrow(VISITS, table)
+        return tuple(b - a for a, b in zip(before, after, strict=True))
+
+    return await store._pool.run("write", run, schema=record.location, limit=60)
+
+
+@pytest.mark.parametrize("batch", [1, 10])
+async def test_the_first_thousand_writes_cost_what_the_next_thousand_cost(
+    store: PostgresStore, record: NamespaceRecord, namespace: PostgresNamespace, batch: int
+) -> None:
+    async def thousand(session: Any, queries: Any) -> None:
+        for n in range(1000 // batch):
+            appends = [one(f"account-{(n * batch + k) % 50}") for k in range(batch)]
+            await writes.commit(session, queries, appends, writes.Attempt())
+
+    # Positions are looked up in streams that are there, both times.
+    await counted(
+        store,
+        record,
+        lambda s, q: writes.commit(
+            s, q, [one(f"account-{k}") for k in range(50)], writes.Attempt()
+        ),
+    )
+    first = await counted(store, record, thousand)
+    second = await counted(store, record, thousand)
+    assert first == second
+    assert first[0] == 0
+    assert first[2] <= 2 * 1000
+
+
+async def test_reads_go_along_an_index_and_stop_at_their_limit(
+    store: PostgresStore, record: NamespaceRecord, namespace: PostgresNamespace
+) -> None:
+    async def fill(session: Any, queries: Any) -> None:
+        for _ in range(20):
+            batch = [
+                one(f"a-{n}", metadata={"correlationStreamName": f"c{n % 7}-1"})
+                if n % 2
+                else one(f"b-{n}")
+                for n in range(500)
+            ]
+            await writes.commit(session, queries, batch, writes.Attempt())
+
+    # The plans are made while there is nothing, as in every new namespace.
+    queries: list[tuple[Any, int]] = [
+        (StreamQuery("a-1", position=3), 10),
+        (StreamQuery("a-1", backward=True), 10),
+        (StreamQuery("a-1", from_global=5000), 30),
+        (CategoryQuery("a", position=4000), 10),
+        (CategoryQuery("a", backward=True), 10),
+        (CategoryQuery("a", group=(1, 2)), 60),
+        (CategoryQuery("a", correlation="c1"), 10),
+        (AllQuery(position=4000), 10),
+    ]
+    for query, _ in queries * 7:
+        await counted(store, record, lambda s, q, query=query: reads.read(s, q, query, 10))
+    await counted(store, record, fill)
+    for query, most in queries:
+        scans, _, fetched = await counted(
+            store, record, lambda s, q, query=query: reads.read(s, q, query, 10)
+        )
+        assert scans == 0, query
+        assert 10 <= fetched <= most, query
+    for follow in (Follow("stream", "a-1"), Follow("category", "a"), Follow("all")):
+        scans, _, fetched = await counted(
+            store, record, lambda s, q, follow=follow: reads.pokes(s, q, follow, 5000, 10)
+        )
+        assert scans == 0, follow
+        assert fetched <= 40, follow
