@@ -20,14 +20,16 @@ import actors
 from mdb.core import names, tokens
 from mdb.core.errors import (
     AuthUnauthorized,
+    BackendUnavailable,
     InvalidRequest,
     NamespaceExists,
     NamespaceNotFound,
     Overloaded,
 )
 from mdb.core.messages import NamespaceRecord
-from mdb.namespace import DEFAULT, Actors, Namespace
+from mdb.namespace import DEFAULT, Namespace
 from mdb.stores.base import OpenError, Store
+from mdb.writing import Actors
 
 T = TypeVar("T")
 
@@ -41,6 +43,9 @@ IDLE_TIMEOUT = 60.0
 # tokens must not become its load.
 MAX_TOKENS = 100_000
 MAX_UNKNOWN_PER_SECOND = 200
+
+# Seconds that replacing a token may take, and is not left half-way by a cancellation.
+ROTATE_LIMIT = 30.0
 
 # Stored in a digest's place where no token was made yet. No text is known whose SHA-256 is this,
 # and no request brings a digest, so it lets nobody in.
@@ -68,9 +73,9 @@ class Database:
         self.draining = False
         self._namespaces: dict[str, Namespace] = {}
         self._tokens: dict[bytes, Namespace] = {}
+        self._revocations = 0
         self._unknown = _Allowance(MAX_UNKNOWN_PER_SECOND)
         self._deleted: set[str] = set()
-        self._deletions = 0
         self._actors: Actors = actors.Registry(
             lambda incarnation: self._namespaces[incarnation].actor(),
             max_alive=MAX_WRITERS,
@@ -103,20 +108,20 @@ class Database:
             raise NamespaceNotFound(f"namespace {namespace} not found")
         return self._of(record)
 
+    async def _current(self, look_up: Callable[[], Awaitable[T]]) -> T:
+        """Look up what no deletion or rotation made untrue while the answer was on its way."""
+        while True:
+            before = self._revocations
+            found = await look_up()
+            if before == self._revocations:
+                return found
+
     async def _create_default(self) -> NamespaceRecord | None:
         try:
             return await self.store.create_namespace(DEFAULT, token_digest=_NO_TOKEN)
         except NamespaceExists:
             # Someone else made it in the meantime.
             return await self.store.find_namespace(DEFAULT)
-
-    async def _current(self, look_up: Callable[[], Awaitable[T]]) -> T:
-        """Look up what no deletion made untrue while the answer was on its way."""
-        while True:
-            before = self._deletions
-            found = await look_up()
-            if before == self._deletions:
-                return found
 
     async def create_namespace(self, new: NewNamespace) -> tuple[Namespace, str]:
         """Create a namespace; return it with its token. Raises `NamespaceExists`."""
@@ -152,7 +157,7 @@ class Database:
             await self._actors.remove(found.record.incarnation)
             return await self.store.delete_namespace(found.record)
         finally:
-            self._deletions += 1
+            self._revocations += 1
             self._namespaces.pop(found.record.incarnation, None)
             found.feed.hub.close("gone")
 
@@ -190,6 +195,28 @@ class Database:
             self._tokens.pop(next(iter(self._tokens)))
         self._tokens[digest] = namespace
         return namespace
+
+    async def rotate_token(self, namespace: str) -> str:
+        """Replace a namespace's token by a new one and return that; the old one stops at once.
+
+        All the namespace's subscriptions end ("gone"): whoever has the new token comes back.
+        Raises `NamespaceNotFound`, and `BackendUnavailable`, after which either may be in force.
+        Cancelled, it is finished first.
+        """
+        found = await self.namespace(namespace)
+        token = tokens.make(namespace)
+        try:
+            with trio.move_on_after(ROTATE_LIMIT, shield=True) as limit:
+                await self.store.set_token(found.record, tokens.parse(token).digest)
+        finally:
+            # After a fault, too: what is still good is found again, what is not must be gone.
+            self._revocations += 1
+            self._forget_tokens(found)
+        if limit.cancelled_caught:
+            raise BackendUnavailable("the database did not answer in time")
+        found.revoked += 1
+        found.feed.hub.end_subscriptions("gone")
+        return token
 
     def _forget_tokens(self, namespace: Namespace) -> None:
         for digest in [d for d, n in self._tokens.items() if n is namespace]:

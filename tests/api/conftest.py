@@ -1,6 +1,7 @@
 """A server for each of the two ways in which a call is answered."""
 
 import pytest
+from fixtures.api import Api
 from fixtures.served import LANES, server
 
 
@@ -19,6 +20,12 @@ async def served(lane):
 def call(served):
     """Make a call in the namespace `tests`."""
     return served.call
+
+
+@pytest.fixture
+def api(served):
+    """The same for tests of many calls."""
+    return Api(served)
 
 
 @pytest.fixture
