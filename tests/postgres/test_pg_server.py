@@ -102,8 +102,14 @@ def test_writes_that_were_answered_survive_a_kill_of_the_server(database_url: st
             enough = threading.Event()
             target = len(answered) + 100
 
-            def client(server: Server = server, target: int = target, enough=enough) -> None:
-                headers = {"Authorization": f"Bearer {token}"}
+            headers = {"Authorization": f"Bearer {token}"}
+
+            def client(
+                server: Server = server,
+                target: int = target,
+                enough: threading.Event = enough,
+                headers: dict[str, str] = headers,
+            ) -> None:
                 with httpx2.Client(headers=headers, timeout=LIMIT) as http:
                     while True:
                         own = str(uuid.uuid4())
