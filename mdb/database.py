@@ -39,6 +39,10 @@ IDLE_TIMEOUT = 60.0
 MAX_TOKENS = 100_000
 MAX_UNKNOWN_PER_SECOND = 200
 
+# Stored in a digest's place where no token was made yet. No text is known whose SHA-256 is this,
+# and no request brings a digest, so it lets nobody in.
+_NO_TOKEN = bytes(32)
+
 # Seconds a stopping database gives its actors to write what they were given.
 DRAIN_LIMIT = 10.0
 
@@ -82,12 +86,25 @@ class Database:
         return known
 
     async def namespace(self, namespace: str = DEFAULT) -> Namespace:
-        """Return a namespace by its id. Raises `NamespaceNotFound`."""
+        """Return a namespace by its id. Raises `NamespaceNotFound`.
+
+        The default one always exists: where no server has made it yet it is made now, without a
+        token. The first server then makes one and shows it.
+        """
         names.check_namespace_id(namespace, "namespace")
         record = await self.store.find_namespace(namespace)
+        if record is None and namespace == DEFAULT:
+            record = await self._create_default()
         if record is None:
             raise NamespaceNotFound(f"namespace {namespace} not found")
         return self._of(record)
+
+    async def _create_default(self) -> NamespaceRecord | None:
+        try:
+            return await self.store.create_namespace(DEFAULT, token_digest=_NO_TOKEN)
+        except NamespaceExists:
+            # Someone else made it in the meantime.
+            return await self.store.find_namespace(DEFAULT)
 
     async def create_namespace(self, new: NewNamespace) -> tuple[Namespace, str]:
         """Create a namespace; return it with its token. Raises `NamespaceExists`."""
@@ -175,14 +192,16 @@ class Database:
                 # Another server made it in the meantime.
                 return await self.ensure_default(token)
             return (made if token is None else None), False
-        if token is None:
+        has_token = await self.store.find_token(_NO_TOKEN) is None
+        if token is None and has_token:
             return None, False
-        digest = tokens.parse(token).digest
+        wanted = token if token is not None else tokens.make(DEFAULT)
+        digest = tokens.parse(wanted).digest
         if await self.store.find_token(digest) is not None:
             return None, False
         self._forget_tokens(self._of(record))
         await self.store.set_token(record, digest)
-        return None, True
+        return (wanted if token is None else None), has_token
 
     # The end
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import apsw
 
 from mdb.core.errors import BackendError
+from mdb.stores.migrations import MigrationError
 from mdb.stores.sqlite.connect import open_file, open_memory
 from mdb.stores.sqlite.migrate import migrate
 
@@ -118,6 +119,11 @@ class FileConnections:
                 if not self._migrated:
                     migrate(db, "namespace", self._path.name)
                     self._migrated = True
+        except MigrationError as exc:
+            db.close()
+            # For the operator; a caller can do nothing about it.
+            log.error("%s", exc)  # noqa: TRY400  (one line says it all)
+            raise BackendError("the namespace's schema does not fit this server") from exc
         except BaseException:
             db.close()
             raise

@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 import apsw
 import trio
 
+from mdb.core.errors import NamespaceNotFound
 from mdb.core.messages import NamespaceRecord
 from mdb.stores.base import OpenError
 from mdb.stores.migrations import MigrationError
@@ -123,6 +124,10 @@ class SqliteStore:
 
     async def delete_namespace(self, record: NamespaceRecord) -> tuple[int, int]:
         """Delete a namespace. See `Store.delete_namespace`. Its actor must have stopped."""
+        # What is gone has no file to count in.
+        found = await self.find_namespace(record.id)
+        if found is None or found.incarnation != record.incarnation:
+            raise NamespaceNotFound(f"namespace {record.id} not found")
         count = await self.namespace(record).message_count()
 
         def delete(db: apsw.Connection) -> int:

@@ -1,7 +1,7 @@
 /** Waiting with a limit: what never comes is named in the failure, instead of a test that hangs. */
 
 /** How long a test waits for something that normally takes milliseconds. */
-export const PATIENCE_MS = 20_000;
+export const PATIENCE_MS = 45_000;
 
 /** The promise's value, or an error that says what did not come in time. */
 export async function within<T>(what: string, promise: Promise<T>, ms = PATIENCE_MS): Promise<T> {

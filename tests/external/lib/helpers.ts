@@ -2,24 +2,27 @@
 
 import { createServer } from "node:net";
 import { type CreatedNamespace, makeToken, MessageDBClient, MessageDBError } from "./client.ts";
-import { type ServerOptions, startTestServer, stillRunning, type TestServer } from "./server.ts";
+import {
+  chosenStorage, type ServerOptions, startTestServer, stillRunning, type Storage, type TestServer,
+} from "./server.ts";
 
 export * from "./deadline.ts";
 export * from "./server.ts";
 
-let shared: Promise<TestServer> | null = null;
+const shared = new Map<Storage, Promise<TestServer>>();
 
-/** The server that tests share, started by the first that asks. */
-export function sharedServer(): Promise<TestServer> {
-  shared ??= startTestServer();
-  return shared;
+/** The server that tests share, started by the first that asks; memory is always test mode. */
+export function sharedServer(storage: Storage = chosenStorage()): Promise<TestServer> {
+  const server = shared.get(storage) ?? startTestServer({ storage });
+  shared.set(storage, server);
+  return server;
 }
 
-/** At the end of the run: stop it, and see that nothing else is left. */
-export async function stopSharedServer(): Promise<void> {
-  const server = await shared?.catch(() => null);
-  shared = null;
-  await server?.stop();
+/** At the end of the run: stop them, and see that nothing else is left. */
+export async function stopSharedServers(): Promise<void> {
+  const started = await Promise.allSettled(shared.values());
+  shared.clear();
+  for (const server of started) if (server.status === "fulfilled") await server.value.stop();
   const left = stillRunning();
   if (left.length > 0) throw new Error(`processes left behind: ${left.join(", ")}`);
 }

@@ -127,16 +127,15 @@ test.concurrent("the request's content type is not examined", async () => {
 });
 
 test.concurrent("AUTH_REQUIRED: no token where one is needed", async () => {
-  await withServer({ storage: "file" }, async ({ url }) => {
-    const error = await errorOf(new MessageDBClient(url).streamVersion("account-1"));
-    expect([error.code, error.status]).toEqual(["AUTH_REQUIRED", 401]);
-    const subscription = await fetch(`${url}/subscribe?all=true`);
-    expect(subscription.status).toBe(401);
-    expect(await subscription.json()).toMatchObject({ error: { code: "AUTH_REQUIRED" } });
-    expect(await new MessageDBClient(url).category("a-1")).toBe("a");
-    // The call itself is judged before the token.
-    expect((await errorOf(new MessageDBClient(url).request("no.method"))).code).toBe("INVALID_REQUEST");
-  });
+  const { url } = await sharedServer("file");
+  const error = await errorOf(new MessageDBClient(url).streamVersion("account-1"));
+  expect([error.code, error.status]).toEqual(["AUTH_REQUIRED", 401]);
+  const subscription = await fetch(`${url}/subscribe?all=true`);
+  expect(subscription.status).toBe(401);
+  expect(await subscription.json()).toMatchObject({ error: { code: "AUTH_REQUIRED" } });
+  expect(await new MessageDBClient(url).category("a-1")).toBe("a");
+  // The call itself is judged before the token.
+  expect((await errorOf(new MessageDBClient(url).request("no.method"))).code).toBe("INVALID_REQUEST");
 });
 
 test.concurrent("AUTH_INVALID_TOKEN: not of the token's form", async () => {
@@ -157,12 +156,11 @@ test.concurrent("AUTH_INVALID_TOKEN: not of the token's form", async () => {
 });
 
 test.concurrent("AUTH_UNAUTHORIZED: well-formed, but not this server's", async () => {
-  await withServer({ storage: "file" }, async ({ url }) => {
-    for (const token of [foreignToken(), makeToken("default")]) {
-      const error = await errorOf(new MessageDBClient(url, { token }).streamVersion("a-1"));
-      expect([error.code, error.status]).toEqual(["AUTH_UNAUTHORIZED", 403]);
-    }
-  });
+  const { url } = await sharedServer("file");
+  for (const token of [foreignToken(), makeToken("default")]) {
+    const error = await errorOf(new MessageDBClient(url, { token }).streamVersion("a-1"));
+    expect([error.code, error.status]).toEqual(["AUTH_UNAUTHORIZED", 403]);
+  }
 });
 
 test.concurrent("NAMESPACE_NOT_FOUND and NAMESPACE_EXISTS are told to the admin", async () => {

@@ -18,25 +18,23 @@ test.concurrent("MDB003_1A_T1 the client can make RPC requests", async () => {
 });
 
 test.concurrent("MDB003_1A_T2 the client captures its token from the header", async () => {
-  await withServer({ storage: "memory" }, async ({ url }) => {
-    const client = new MessageDBClient(url);
-    expect(client.token).toBeNull();
-    expect(client.namespace).toBeNull();
-    await client.systemVersion();
-    expect(client.token).toBeNull();
-    await client.streamWrite("account-1", { type: "Opened", data: {} });
-    expect(client.token).toMatch(/^ns_[A-Za-z0-9_-]+_[0-9a-f]{64}$/);
-    expect((await client.namespaceInfo()).namespace).toBe(client.namespace as string);
-  });
+  const { url } = await sharedServer("memory");
+  const client = new MessageDBClient(url);
+  expect(client.token).toBeNull();
+  expect(client.namespace).toBeNull();
+  await client.systemVersion();
+  expect(client.token).toBeNull();
+  await client.streamWrite("account-1", { type: "Opened", data: {} });
+  expect(client.token).toMatch(/^ns_[A-Za-z0-9_-]+_[0-9a-f]{64}$/);
+  expect((await client.namespaceInfo()).namespace).toBe(client.namespace as string);
 });
 
 test.concurrent("MDB003_1A_T2 first calls made at once by one client share one namespace", async () => {
-  await withServer({ storage: "memory" }, async ({ url }) => {
-    const client = new MessageDBClient(url);
-    const numbers = [...Array(10).keys()];
-    await Promise.all(numbers.map((n) => client.streamWrite(`a-${n}`, { type: "T", data: n })));
-    expect((await client.namespaceInfo()).messageCount).toBe(10);
-  });
+  const { url } = await sharedServer("memory");
+  const client = new MessageDBClient(url);
+  const numbers = [...Array(10).keys()];
+  await Promise.all(numbers.map((n) => client.streamWrite(`a-${n}`, { type: "T", data: n })));
+  expect((await client.namespaceInfo()).messageCount).toBe(10);
 });
 
 test.concurrent("MDB003_1A_T3 the client sends its token in the Authorization header", async () => {

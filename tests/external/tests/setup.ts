@@ -1,6 +1,6 @@
-/** Loaded before every run (bunfig.toml): whatever happens, the shared server is stopped. */
+/** Loaded before every run (bunfig.toml): whatever happens, the shared servers are stopped. */
 
 import { afterAll } from "bun:test";
-import { stopSharedServer } from "../lib/helpers.ts";
+import { stopSharedServers } from "../lib/helpers.ts";
 
-afterAll(stopSharedServer);
+afterAll(stopSharedServers);

@@ -1,0 +1,1 @@
+"""The command as its users run it, seen from outside: processes, signals, HTTP."""
