@@ -16,11 +16,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Final
-from urllib.parse import urlsplit
 
 import trio
 
@@ -89,7 +87,7 @@ async def serve(
     settings = settings or Settings()
     draining = trio.Event() if draining is None else draining
     if isinstance(database, str):
-        async with driver_loop(database), open_database(database) as opened:
+        async with open_database(database) as opened:
             await _serve(opened, settings, host, port, draining, task_status=task_status)
     else:
         await _serve(database, settings, host, port, draining, task_status=task_status)
@@ -170,25 +168,6 @@ def _origins(settings: Settings) -> AllowedOrigins:
     return AllowedOrigins(listed - {"*"}, any=settings.test_mode or "*" in listed)
 
 
-@asynccontextmanager
-async def driver_loop(url: str) -> AsyncGenerator[None]:
-    """Run the event loop that a database's driver needs, around everything that uses it.
-
-    Only Postgres needs one: its driver is written for asyncio. Raises `StartError` where the
-    bridge to it does not run on this Python.
-    """
-    if urlsplit(url).scheme == "sqlite":
-        yield
-        return
-    try:
-        from trio_asyncio import open_loop  # noqa: PLC0415  (heavy, and only for Postgres)
-    except ImportError as exc:
-        version = ".".join(map(str, sys.version_info[:2]))
-        raise StartError(f"Postgres cannot be used on Python {version}: {exc}") from exc
-    async with open_loop():
-        yield
-
-
 # The program
 
 
@@ -232,7 +211,7 @@ async def _run(
     task_status: trio.TaskStatus[int],
 ) -> None:
     url = settings.database
-    async with driver_loop(url), open_database(url) as database:
+    async with open_database(url) as database:
         token, replaced = await database.ensure_default(settings.token)
         if replaced:
             log.warning("the admin token was replaced by the one that is set")

@@ -323,6 +323,6 @@ def _opener(url: str) -> Callable[[], AbstractAsyncContextManager[Store]]:
         try:
             from mdb.stores import postgres  # noqa: PLC0415
         except ImportError as exc:
-            raise OpenError(f"database URL: {exc}") from exc
+            raise OpenError(str(exc)) from exc
         return lambda: postgres.open_store(url)
     raise OpenError(f"database URL: unknown scheme {parts.scheme!r}; expected sqlite or postgresql")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mdb.app import driver_loop
 from mdb.database import open_database
 
 
@@ -13,6 +12,6 @@ async def migrate_all(url: str) -> None:
     `OpenError`.
     """
     # Opening brings the registry up to date.
-    async with driver_loop(url), open_database(url) as database:
+    async with open_database(url) as database:
         changed = await database.store.migrate_namespaces()
     print(f"The schema is up to date; namespaces migrated: {changed}.")

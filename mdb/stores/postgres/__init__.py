@@ -1,10 +1,15 @@
 """The Postgres store."""
 
+import sys
+
 try:
     import trio_asyncio as _trio_asyncio  # noqa: F401
-except ImportError as exc:  # pragma: no cover  (depends on the Python that runs)
+except ImportError as exc:
+    # 0.16, for one, cannot be imported on Python 3.14: asyncio no longer has what it builds on.
+    _version = ".".join(map(str, sys.version_info[:2]))
     raise ImportError(
-        f"the Postgres store needs trio-asyncio, which cannot be imported here: {exc}"
+        f"Postgres cannot be used on Python {_version}: trio-asyncio, the bridge to its driver, "
+        f"does not run there ({exc})"
     ) from exc
 
 from mdb.stores.postgres.store import PostgresStore, open_store

@@ -161,6 +161,9 @@ class Pool:
         try:
             result: T = await self._bridge.call(_guarded, session, function, args, limit=limit)
         except BaseException as exc:
+            if isinstance(exc, Lost) and session.closing is None:
+                # Not its own time limit: the others have been idle for longer, and will fail, too.
+                self._drop_idle()
             sound = not session.begun or leaves_connection_sound(exc)
             self._give_back(session, kind, sound=sound)
             raise
@@ -202,6 +205,11 @@ class Pool:
         else:
             self._drop(session)
         self._slots.give(kind)
+
+    def _drop_idle(self) -> None:
+        idle, self._idle = self._idle, []
+        for session in idle:
+            self._drop(session)
 
     def _ended(self, kind: Kind) -> None:
         self._open -= 1

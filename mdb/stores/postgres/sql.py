@@ -28,17 +28,17 @@ def registry_query(name: str) -> str:
 
 
 class NamespaceQueries:
-    """The queries of one namespace, filled in when first asked for."""
+    """The queries of one namespace.
+
+    Filled in anew each time: a microsecond, where keeping them would cost some kilobytes for each
+    namespace that was ever used.
+    """
 
     def __init__(self, schema: str, functions: str | None = None) -> None:
         """`functions`: where this server's functions for it are, if not in the schema itself."""
         self.schema = schema
         self._functions = functions
-        self._filled: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> str:
         """Return a query by its file's name."""
-        text = self._filled.get(name)
-        if text is None:
-            text = self._filled[name] = fill(_TEXTS[name], self.schema, self._functions)
-        return text
+        return fill(_TEXTS[name], self.schema, self._functions)
