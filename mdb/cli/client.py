@@ -207,17 +207,18 @@ def _some(target: Target, response: http.client.HTTPResponse) -> bytes:
         raise Lost(f"{target.url}: {_reason(exc)}") from exc
 
 
+# The first that fits says what is wrong.
+_REASONS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (http.client.IncompleteRead, "the answer broke off"),
+    (http.client.RemoteDisconnected, "the connection was closed without an answer"),
+    (http.client.BadStatusLine, "what answers there is no HTTP server"),
+    (TimeoutError, "no answer in time"),
+)
+
+
 def _reason(exc: Exception) -> str:
-    if isinstance(exc, http.client.IncompleteRead):
-        return "the answer broke off"
-    if isinstance(exc, http.client.RemoteDisconnected):
-        return "the connection was closed without an answer"
-    if isinstance(exc, http.client.BadStatusLine):
-        return "what answers there is no HTTP server"
-    if isinstance(exc, TimeoutError):
-        return "no answer in time"
-    if isinstance(exc, ssl.SSLError):
-        return f"TLS: {exc.reason or exc}"
-    if isinstance(exc, OSError):
-        return exc.strerror or str(exc) or type(exc).__name__
-    return str(exc) or type(exc).__name__
+    for kind, text in _REASONS:
+        if isinstance(exc, kind):
+            return text
+    system = exc.strerror if isinstance(exc, OSError) else None
+    return system or str(exc) or type(exc).__name__

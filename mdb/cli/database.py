@@ -14,6 +14,7 @@ from mdb.cli.options import argument, flag, takes_settings
 from mdb.cli.output import JSON_HELP, write_json, write_lines, write_table
 from mdb.settings import SETTINGS, load
 from mdb.settings.definition import MEMORY_URL
+from mdb.stores.faults import Fault, NamespaceChecked
 
 _OF_DATABASE = [name for name in SETTINGS if name.startswith("db_")] + ["data_dir"]
 
@@ -58,7 +59,6 @@ def check(*, json: bool = False, **options: object) -> int:
     namespaces and faults.
     """
     from mdb.stores.base import OpenError  # noqa: PLC0415  (heavy)
-    from mdb.stores.faults import Fault  # noqa: PLC0415  (heavy)
 
     url = _database(options)
     try:
@@ -85,7 +85,7 @@ def check(*, json: bool = False, **options: object) -> int:
     return 0
 
 
-def _looked_through(url: str) -> Iterable[object]:
+def _looked_through(url: str) -> Iterable[Fault | NamespaceChecked]:
     if urlsplit(url).scheme == "sqlite":
         from mdb.stores.sqlite import check as sqlite  # noqa: PLC0415  (heavy)
 

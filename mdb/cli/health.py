@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from mdb.cli.client import Client
 from mdb.cli.failures import Failed
 from mdb.cli.output import Json, write_json, write_lines
-from mdb.cli.remote import Remote
+from mdb.cli.remote import DEFAULT_REMOTE, Remote
 
 # Seconds: a watcher asks again anyway.
 _LIMIT = 5.0
@@ -31,7 +31,7 @@ def health(
         ),
     ] = False,
     json: Json = False,
-    remote: Remote = Remote(),
+    remote: Remote = DEFAULT_REMOTE,
 ) -> int:
     """Ask a server whether it lives: exit code 0 if so, else 1.
 

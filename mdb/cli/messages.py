@@ -39,10 +39,16 @@ class Message(msgspec.Struct, frozen=True):
     def as_text(self) -> str:
         """Return it as a line for people."""
         _id, stream, kind, position, global_position, data, metadata, time = self.fields
-        texts = [global_position, _text(stream), position, _text(kind), _text(time), data]
-        if metadata != b"null":
-            texts.append(metadata)
-        return "  ".join(printable(t if isinstance(t, str) else t.decode()) for t in texts)
+        texts = [
+            global_position.decode(),
+            _text(stream),
+            position.decode(),
+            _text(kind),
+            _text(time),
+            data.decode(),
+            *([] if metadata == b"null" else [metadata.decode()]),
+        ]
+        return "  ".join(printable(text) for text in texts)
 
 
 def _text(field: bytes) -> str:

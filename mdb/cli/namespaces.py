@@ -12,7 +12,7 @@ from mdb.cli.client import Client
 from mdb.cli.failures import UsageError
 from mdb.cli.json_argument import json_argument
 from mdb.cli.output import Json, write_json, write_pairs, write_table
-from mdb.cli.remote import Remote
+from mdb.cli.remote import DEFAULT_REMOTE, Remote
 
 # How many namespaces are asked for at a time: the most that a server lists.
 _PAGE = 1000
@@ -38,7 +38,7 @@ def create(
         str | None, Parameter(help="Token to give it, well-formed for it; else one is made.")
     ] = None,
     json: Json = False,
-    remote: Remote = Remote(),
+    remote: Remote = DEFAULT_REMOTE,
 ) -> int:
     """Create a namespace, and print its token, which is not shown again. The admin's.
 
@@ -53,7 +53,7 @@ def create(
     return _show(remote, json, "ns.create", namespace, given or None)
 
 
-def list_all(*, json: Json = False, remote: Remote = Remote()) -> int:
+def list_all(*, json: Json = False, remote: Remote = DEFAULT_REMOTE) -> int:
     """List all namespaces. The admin's.
 
     With --json: one array of the server's objects.
@@ -77,7 +77,9 @@ def list_all(*, json: Json = False, remote: Remote = Remote()) -> int:
     return 0
 
 
-def info(namespace: _OwnId = None, /, *, json: Json = False, remote: Remote = Remote()) -> int:
+def info(
+    namespace: _OwnId = None, /, *, json: Json = False, remote: Remote = DEFAULT_REMOTE
+) -> int:
     """Print what a namespace is and how much it holds.
 
     With --json: the server's answer.
@@ -91,7 +93,7 @@ def delete(
     *,
     yes: Annotated[bool, Parameter(negative=(), show_default=False, help="Do not ask.")] = False,
     json: Json = False,
-    remote: Remote = Remote(),
+    remote: Remote = DEFAULT_REMOTE,
 ) -> int:
     """Delete a namespace and all its messages, for good. Asks first.
 
@@ -103,7 +105,7 @@ def delete(
 
 
 def rotate_token(
-    namespace: _OwnId = None, /, *, json: Json = False, remote: Remote = Remote()
+    namespace: _OwnId = None, /, *, json: Json = False, remote: Remote = DEFAULT_REMOTE
 ) -> int:
     """Give a namespace a new token, and print it; the old one is refused from then on.
 
@@ -121,7 +123,7 @@ def _confirmed(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def _show(remote: Remote, as_json: bool, method: str, *arguments: object) -> int:  # noqa: FBT001  (an option)
+def _show(remote: Remote, as_json: bool, method: str, *arguments: object) -> int:
     with Client(remote.target()) as client:
         answer = client.call(method, *arguments)
     if as_json:

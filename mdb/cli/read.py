@@ -10,15 +10,15 @@ from mdb.cli import messages
 from mdb.cli.client import Client
 from mdb.cli.failures import UsageError
 from mdb.cli.output import Json
-from mdb.cli.remote import Remote
-from mdb.cli.selection import Selection, pages
+from mdb.cli.remote import DEFAULT_REMOTE, Remote
+from mdb.cli.selection import NOTHING, Selection, pages
 
 
 def read(
     stream: Annotated[str | None, Parameter(help="Name of the stream.")] = None,
     /,
     *,
-    selection: Selection = Selection(),
+    selection: Selection = NOTHING,
     position: Annotated[
         int | None,
         Parameter(
@@ -33,7 +33,7 @@ def read(
         bool, Parameter(negative=(), show_default=False, help="The last message first.")
     ] = False,
     json: Json = False,
-    remote: Remote = Remote(),
+    remote: Remote = DEFAULT_REMOTE,
 ) -> int:
     """Print messages of a stream, of a category, or of the whole namespace.
 

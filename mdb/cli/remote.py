@@ -63,6 +63,10 @@ class Remote:
         return Target.parse(url, self.token or _token(environ), timeout)
 
 
+DEFAULT_REMOTE: Final = Remote()
+"""What a command is called with where no option is given."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """A server's address, and what is said to it. Printed, it shows no token."""

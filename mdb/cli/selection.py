@@ -61,6 +61,10 @@ class Selection:
         return Source(stream, self.category, self.type, self.correlation, group)
 
 
+NOTHING = Selection()
+"""What a command is called with where no option is given."""
+
+
 def _group(text: str) -> tuple[int, int]:
     found = _GROUP.fullmatch(text)
     if found is None or not int(found[1]) < int(found[2]) <= 32767:

@@ -20,8 +20,8 @@ from mdb.cli import messages
 from mdb.cli.client import Client, Lost, Refused, Unreachable
 from mdb.cli.failures import Failed, UsageError
 from mdb.cli.output import Json
-from mdb.cli.remote import Remote
-from mdb.cli.selection import PAGE, Selection, Source
+from mdb.cli.remote import DEFAULT_REMOTE, Remote
+from mdb.cli.selection import NOTHING, PAGE, Selection, Source
 from mdb.cli.sse import Event, Events
 
 # Seconds before connecting again: as the server says, then twice as long each time, up to these.
@@ -42,7 +42,7 @@ def tail(
     stream: Annotated[str | None, Parameter(help="Name of the stream.")] = None,
     /,
     *,
-    selection: Selection = Selection(),
+    selection: Selection = NOTHING,
     position: Annotated[
         str | None,
         Parameter(
@@ -52,7 +52,7 @@ def tail(
         ),
     ] = None,
     json: Json = False,
-    remote: Remote = Remote(),
+    remote: Remote = DEFAULT_REMOTE,
 ) -> int:
     """Print messages and go on printing what is written, until Ctrl-C.
 

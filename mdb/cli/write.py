@@ -13,7 +13,7 @@ from mdb.cli.client import Client, Lost, Refused
 from mdb.cli.failures import Failed
 from mdb.cli.json_argument import json_argument, json_of_stdin
 from mdb.cli.output import Json, write_json, write_pairs
-from mdb.cli.remote import Remote
+from mdb.cli.remote import DEFAULT_REMOTE, Remote
 from mdb.core.ids import format_uuid, new_id
 
 # Seconds before each further attempt, 6 in all.
@@ -59,7 +59,7 @@ def write(
         ),
     ] = None,
     json: Json = False,
-    remote: Remote = Remote(),
+    remote: Remote = DEFAULT_REMOTE,
 ) -> int:
     """Write a message to a stream.
 

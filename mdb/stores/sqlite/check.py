@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import apsw
@@ -74,7 +75,7 @@ def _registry(db: apsw.Connection) -> Iterator[str]:
 def _namespace(db: apsw.Connection, namespace: str) -> NamespaceChecked:
     problems = [*_integrity(db), *_schema(db, "namespace")]
     messages, head = counts(db)
-    streams = db.execute(_SQL["stream_count"]).get
+    streams = db.execute(_SQL["check_streams"]).get
     problems += _rows(db)
     faults = tuple(Fault(namespace, problem) for problem in problems)
     return NamespaceChecked(namespace, messages, streams, head, faults)
@@ -118,26 +119,28 @@ def _rows(db: apsw.Connection) -> Iterator[str]:
     """Every rule that one row, or a stream's rows together, must keep."""
     _register(db)
     for name, describe in _RULES:
-        query = db.execute(_SQL[name])
-        listed = 0
-        for row in query:
-            listed += 1
-            if listed > LISTED:
-                yield f"and more of the same kind: {describe(row)}"
-                break
-            yield describe(row)
+        found = (describe(row) for row in db.execute(_SQL[name]))
+        yield from islice(found, LISTED)
+        more = next(found, None)
+        if more is not None:
+            yield f"and more of the same kind: {more}"
 
 
 def _register(db: apsw.Connection) -> None:
     """Give this connection the functions by which stored columns are judged."""
-    hashed = lru_cache(_CACHE)(cardinal_hash)
+
+    @lru_cache(_CACHE)
+    def hashed(stream: apsw.SQLiteValue) -> int | None:
+        return cardinal_hash(str(stream))
+
     db.create_scalar_function("mdb_hash", hashed, 1, deterministic=True)
     db.create_scalar_function("mdb_correlation", _correlation, 1, deterministic=True)
 
 
-def _correlation(metadata: str | None) -> str | None:
+def _correlation(*arguments: apsw.SQLiteValue) -> str | None:
     """Return the category of `correlationStreamName`, where the metadata has one that is a text."""
-    if metadata is None or "correlationStreamName" not in metadata:
+    (metadata,) = arguments
+    if not isinstance(metadata, str) or "correlationStreamName" not in metadata:
         return None
     try:
         found = json.loads(metadata)

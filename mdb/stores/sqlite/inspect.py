@@ -90,7 +90,6 @@ def is_served(path: Path, location: str) -> bool:
 
 def counts(db: apsw.Connection) -> tuple[int, int]:
     """Return how many messages a namespace's file holds, and the head."""
-    count, head = db.execute(
-        "SELECT count(*), coalesce(max(global_position), 0) FROM messages"
-    ).fetchone()
+    count: int = db.execute("SELECT count(*) FROM messages").get
+    head: int = db.execute("SELECT coalesce(max(global_position), 0) FROM messages").get
     return count, head
