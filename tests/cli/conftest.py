@@ -2,46 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fixtures.commands import TOKEN, Done
 from fixtures.server import Server, start_server
 
 from mdb.cli.program import run
-
-TOKEN = "ns_ZGVmYXVsdA_" + "0123456789abcdef" * 4
-
-
-class Done:
-    """How a command ended, and what it printed."""
-
-    def __init__(self, code: int, out: bytes, err: bytes) -> None:
-        self.code = code
-        self.out = out.decode()
-        self.err = err.decode()
-
-    @property
-    def document(self) -> Any:
-        assert (self.code, self.err) == (0, "")
-        return json.loads(self.out)
-
-    @property
-    def rows(self) -> list[Any]:
-        """Its output as NDJSON."""
-        assert (self.code, self.err) == (0, "")
-        return [json.loads(line) for line in self.out.splitlines()]
-
-    @property
-    def refusal(self) -> str:
-        """The one line on standard error of a command that printed nothing else and ended with 1."""
-        assert (self.code, self.out) == (1, "")
-        assert self.err.startswith("mdb: ")
-        assert self.err.count("\n") == 1
-        return self.err.removeprefix("mdb: ").rstrip("\n")
-
 
 @pytest.fixture(scope="session", params=["memory", "file"])
 def server(

@@ -11,9 +11,8 @@ from itertools import count
 from types import SimpleNamespace
 
 import pytest
+from fixtures.commands import TOKEN
 from fixtures.server import LIMIT, environment
-
-from .conftest import TOKEN
 
 _numbers = count()
 
