@@ -59,7 +59,8 @@ def build_app(
     # An answer may take longer than Quart's minute; each has a bound of its own.
     app.config["RESPONSE_TIMEOUT"] = None
 
-    @app.post("/rpc")
+    # Quart's own answer to OPTIONS would come before the one to preflights below.
+    @app.post("/rpc", provide_automatic_options=False)
     async def rpc() -> Response:
         reply = await dispatcher(
             await request.get_data(cache=False, as_text=False, parse_form_data=False),
@@ -68,7 +69,7 @@ def build_app(
         )
         return _response(reply)
 
-    @app.get("/subscribe")
+    @app.get("/subscribe", provide_automatic_options=False)
     async def subscribe() -> Response:
         stream, headers = await subscriptions.open(
             _single(request.args),
