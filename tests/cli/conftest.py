@@ -12,6 +12,7 @@ from fixtures.server import Server, start_server
 
 from mdb.cli.program import run
 
+
 @pytest.fixture(scope="session", params=["memory", "file"])
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory

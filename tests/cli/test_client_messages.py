@@ -14,6 +14,9 @@ import pytest
 from fixtures.commands import TOKEN
 from fixtures.server import LIMIT, environment
 
+from mdb.cli.client import Client
+from mdb.cli.remote import Target
+
 _numbers = count()
 
 
@@ -93,15 +96,15 @@ def test_the_same_id_again_writes_nothing_and_gives_the_same_answer(client, cate
 @pytest.fixture
 def history(server, category) -> str:
     """A category of three streams with four messages each, of two types in turn."""
-    for number in range(4):
-        for stream in range(3):
-            message = {
-                "type": "AB"[number % 2],
-                "data": f"{stream}/{number}",
-                "metadata": {"correlationStreamName": f"{category}x{stream}-1"},
-            }
-            answer = server.rpc("stream.write", f"{category}-{stream}", message, token=TOKEN)
-            assert answer.status_code == 200
+    with Client(Target.parse(server.url, TOKEN, LIMIT)) as writer:
+        for number in range(4):
+            for stream in range(3):
+                message = {
+                    "type": "AB"[number % 2],
+                    "data": f"{stream}/{number}",
+                    "metadata": {"correlationStreamName": f"{category}x{stream}-1"},
+                }
+                writer.call("stream.write", f"{category}-{stream}", message)
     return category
 
 
