@@ -30,7 +30,7 @@ def server(
 @pytest.fixture
 def mdb(
     monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
-) -> Iterator[Any]:
+) -> Any:
     """Run a command as `mdb ARGS` would, without the time that a process takes to start."""
     for name in [name for name in os.environ if name.startswith("MESSAGEDB_")]:
         monkeypatch.delenv(name)
@@ -43,7 +43,7 @@ def mdb(
         out, err = capfdbinary.readouterr()
         return Done(code, out, err)
 
-    yield mdb
+    return mdb
 
 
 @pytest.fixture

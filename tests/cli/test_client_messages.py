@@ -134,6 +134,16 @@ def test_a_category_is_read_by_type_correlation_and_member(client, history) -> N
     assert data_of(client(*read, "--position", str(position))) == everything[10:]
 
 
+def test_the_whole_namespace_is_read_in_both_directions(client, server, category) -> None:
+    token = server.rpc("ns.create", category, token=TOKEN).json()["token"]
+    for number, stream in enumerate(["a-1", "b", "c-"]):
+        client("write", stream, "T", str(number), MESSAGEDB_TOKEN=token)
+    read = ("read", "--all", "--json")
+    assert data_of(client(*read, MESSAGEDB_TOKEN=token)) == [0, 1, 2]
+    backward = client(*read, "--backward", "--position=2", "--limit=-1", MESSAGEDB_TOKEN=token)
+    assert data_of(backward) == [1, 0]
+
+
 @pytest.mark.parametrize("where", ["stream", "category"])
 @pytest.mark.parametrize("backward", [False, True])
 def test_pages_together_are_the_whole(client, history, monkeypatch, where, backward) -> None:
