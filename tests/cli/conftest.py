@@ -12,6 +12,7 @@ from fixtures.server import Server, start_server
 
 from mdb.cli.program import run
 
+
 @pytest.fixture(scope="session", params=["memory", "file"])
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -29,7 +30,7 @@ def server(
 @pytest.fixture
 def mdb(
     monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
-) -> Iterator[Any]:
+) -> Any:
     """Run a command as `mdb ARGS` would, without the time that a process takes to start."""
     for name in [name for name in os.environ if name.startswith("MESSAGEDB_")]:
         monkeypatch.delenv(name)
@@ -42,7 +43,7 @@ def mdb(
         out, err = capfdbinary.readouterr()
         return Done(code, out, err)
 
-    yield mdb
+    return mdb
 
 
 @pytest.fixture

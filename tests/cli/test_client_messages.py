@@ -14,6 +14,9 @@ import pytest
 from fixtures.commands import TOKEN
 from fixtures.server import LIMIT, environment
 
+from mdb.cli.client import Client
+from mdb.cli.remote import Target
+
 _numbers = count()
 
 
@@ -93,15 +96,15 @@ def test_the_same_id_again_writes_nothing_and_gives_the_same_answer(client, cate
 @pytest.fixture
 def history(server, category) -> str:
     """A category of three streams with four messages each, of two types in turn."""
-    for number in range(4):
-        for stream in range(3):
-            message = {
-                "type": "AB"[number % 2],
-                "data": f"{stream}/{number}",
-                "metadata": {"correlationStreamName": f"{category}x{stream}-1"},
-            }
-            answer = server.rpc("stream.write", f"{category}-{stream}", message, token=TOKEN)
-            assert answer.status_code == 200
+    with Client(Target.parse(server.url, TOKEN, LIMIT)) as writer:
+        for number in range(4):
+            for stream in range(3):
+                message = {
+                    "type": "AB"[number % 2],
+                    "data": f"{stream}/{number}",
+                    "metadata": {"correlationStreamName": f"{category}x{stream}-1"},
+                }
+                writer.call("stream.write", f"{category}-{stream}", message)
     return category
 
 
@@ -129,6 +132,16 @@ def test_a_category_is_read_by_type_correlation_and_member(client, history) -> N
     assert sorted(members[0] + members[1]) == sorted(everything)
     position = client(*read).rows[10]["globalPosition"]
     assert data_of(client(*read, "--position", str(position))) == everything[10:]
+
+
+def test_the_whole_namespace_is_read_in_both_directions(client, server, category) -> None:
+    token = server.rpc("ns.create", category, token=TOKEN).json()["token"]
+    for number, stream in enumerate(["a-1", "b", "c-"]):
+        client("write", stream, "T", str(number), MESSAGEDB_TOKEN=token)
+    read = ("read", "--all", "--json")
+    assert data_of(client(*read, MESSAGEDB_TOKEN=token)) == [0, 1, 2]
+    backward = client(*read, "--backward", "--position=2", "--limit=-1", MESSAGEDB_TOKEN=token)
+    assert data_of(backward) == [1, 0]
 
 
 @pytest.mark.parametrize("where", ["stream", "category"])
