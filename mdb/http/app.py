@@ -27,6 +27,7 @@ from mdb.http.cors import AllowedOrigins, cors_headers
 from mdb.http.limits import Limits
 from mdb.http.request_id import fresh_request_id, sane_request_id
 from mdb.http.subscribe import Subscriptions
+from mdb.request_context import REQUEST_ID
 from mdb.rpc.dispatcher import Dispatcher
 from mdb.rpc.reply import Body, Reply
 from mdb.rpc.testmode import TestMode
@@ -65,7 +66,7 @@ def build_app(
         reply = await dispatcher(
             await request.get_data(cache=False, as_text=False, parse_form_data=False),
             authorization=request.headers.get("Authorization"),
-            request_id=sane_request_id(request.headers.get("X-Request-Id")),
+            request_id=REQUEST_ID.get(),
         )
         return _response(reply)
 
@@ -131,11 +132,14 @@ def build_app(
         log.error("a request failed", exc_info=error)
         return _refusal(BackendError("the server failed"))
 
+    @app.before_request
+    async def begin() -> None:
+        REQUEST_ID.set(sane_request_id(request.headers.get("X-Request-Id")) or fresh_request_id())
+
     @app.after_request
     async def finish(response: Response) -> Response:
         if "X-Request-Id" not in response.headers:
-            given = sane_request_id(request.headers.get("X-Request-Id"))
-            response.headers["X-Request-Id"] = given or fresh_request_id()
+            response.headers["X-Request-Id"] = REQUEST_ID.get() or fresh_request_id()
         for name, value in cors_headers(request.headers.get("Origin"), allowed):
             response.headers[name] = value
         return response

@@ -15,6 +15,7 @@ from mdb.core import jsonrules
 from mdb.core.errors import BackendError, MdbError
 from mdb.database import Database
 from mdb.namespace import Namespace
+from mdb.request_context import REQUEST_ID
 from mdb.rpc.auth import Auth, bearer
 from mdb.rpc.calls import find_method, is_pipeline, known_method, run
 from mdb.rpc.context import Context
@@ -50,14 +51,16 @@ class Dispatcher:
 
         `request_id`: the client's own, if it sent a sane one.
         """
-        headers = [("X-Request-Id", request_id or secrets.token_hex(16))]
+        request_id = request_id or secrets.token_hex(16)
+        REQUEST_ID.set(request_id)
+        headers = [("X-Request-Id", request_id)]
         try:
             parts = jsonrules.decode_body(body)
             result = await self._call(parts, authorization, headers)
         except MdbError as error:
             return refusal(error, headers)
         except Exception:
-            log.exception("a call failed", extra={"request_id": headers[0][1]})
+            log.exception("a call failed")
             return refusal(BackendError("the server failed"), headers)
         return Reply(200, result, tuple(headers))
 

@@ -28,9 +28,7 @@ def server(
 
 
 @pytest.fixture
-def mdb(
-    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
-) -> Any:
+def mdb(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Any:
     """Run a command as `mdb ARGS` would, without the time that a process takes to start."""
     for name in [name for name in os.environ if name.startswith("MESSAGEDB_")]:
         monkeypatch.delenv(name)

@@ -216,7 +216,7 @@ def test_a_completion_script_knows_every_command(mdb: Any, shell: str) -> None:
 
 def test_bash_completes_commands_with_the_script() -> None:
     program = (
-        "source <(\"$0\" -m mdb completion bash); COMP_WORDS=(mdb ns ro); COMP_CWORD=2; _mdb; "
+        'source <("$0" -m mdb completion bash); COMP_WORDS=(mdb ns ro); COMP_CWORD=2; _mdb; '
         'echo "${COMPREPLY[@]}"'
     )
     done = subprocess.run(
