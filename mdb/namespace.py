@@ -21,6 +21,11 @@ from mdb.writing import Actors, Writing
 DEFAULT = "default"
 
 
+# A database that is back is written to again within a second, which is also what `Retry-After`
+# promises to those who were refused.
+_ACTOR = actors.GroupCommitSettings(backoff_cap=1.0)
+
+
 class Namespace(Writing, Reading):
     """One namespace. Get one from `Database.namespace`; it lives as long as the database is open.
 
@@ -46,7 +51,9 @@ class Namespace(Writing, Reading):
 
     def actor(self) -> actors.GroupCommitActor[Append, Outcome]:
         """Make the actor that will own the write side; for the registry of actors."""
-        return actors.GroupCommitActor(self.store, publish=self.feed.publish, name=self.id)
+        return actors.GroupCommitActor(
+            self.store, publish=self.feed.publish, name=self.id, settings=_ACTOR
+        )
 
     @property
     def id(self) -> str:
