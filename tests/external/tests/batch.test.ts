@@ -1,14 +1,14 @@
 import { expect } from "bun:test";
 import { type BatchMessage, MessageDBError } from "../lib/client.ts";
 import { errorOf, inNamespace } from "../lib/helpers.ts";
-import { later } from "../lib/testing.ts";
+import { test } from "../lib/testing.ts";
 
 const batch = (count: number, more: object = {}): BatchMessage[] =>
   [...Array(count).keys()].map((n) => ({ type: "T", data: n, ...more }));
 const withIds = (messages: readonly BatchMessage[]): BatchMessage[] =>
   messages.map((message) => ({ ...message, id: crypto.randomUUID() }));
 
-later("stream.writeBatch writes all messages, in order, side by side", async () => {
+test.concurrent("stream.writeBatch writes all messages, in order, side by side", async () => {
   await inNamespace(async (client) => {
     await client.streamWrite("account-1", { type: "T", data: "first" });
     const written = await client.streamWriteBatch("account-1", batch(1_000), { expectedVersion: 0 });
@@ -19,7 +19,7 @@ later("stream.writeBatch writes all messages, in order, side by side", async () 
   });
 });
 
-later("stream.writeBatch writes all or nothing", async () => {
+test.concurrent("stream.writeBatch writes all or nothing", async () => {
   await inNamespace(async (client) => {
     const wrong = await errorOf(client.streamWriteBatch("account-1", batch(3), { expectedVersion: 0 }));
     expect(wrong.code).toBe("STREAM_VERSION_CONFLICT");
@@ -38,7 +38,7 @@ later("stream.writeBatch writes all or nothing", async () => {
   });
 });
 
-later("stream.writeBatch can be repeated when every message has an id", async () => {
+test.concurrent("stream.writeBatch can be repeated when every message has an id", async () => {
   await inNamespace(async (client) => {
     const messages = withIds(batch(3));
     const first = await client.streamWriteBatch("account-1", messages, { expectedVersion: -1 });
@@ -51,7 +51,7 @@ later("stream.writeBatch can be repeated when every message has an id", async ()
   });
 });
 
-later("ns.transact writes to many streams, all or nothing", async () => {
+test.concurrent("ns.transact writes to many streams, all or nothing", async () => {
   await inNamespace(async (client) => {
     const message = { type: "T", data: {} };
     const written = await client.transact(
@@ -78,7 +78,7 @@ later("ns.transact writes to many streams, all or nothing", async () => {
   });
 });
 
-later("ns.transact compares every expectation with the state before the call", async () => {
+test.concurrent("ns.transact compares every expectation with the state before the call", async () => {
   await inNamespace(async (client) => {
     const message = { type: "T", data: {} };
     const both = { expectedVersion: -1 };
@@ -95,7 +95,7 @@ later("ns.transact compares every expectation with the state before the call", a
   });
 });
 
-later("ns.transact by competing writers: one wins each round", async () => {
+test.concurrent("ns.transact by competing writers: one wins each round", async () => {
   await inNamespace(async (client) => {
     for (let version = -1; version < 4; version += 1) {
       const move = (n: number) =>

@@ -2,11 +2,11 @@ import { expect } from "bun:test";
 import { MessageDBClient } from "../lib/client.ts";
 import { eventStream, following, isEvent, isReady, pokes } from "../lib/follow.ts";
 import { adminClient, bearer, errorOf, inNamespace, within, writeCounted } from "../lib/helpers.ts";
-import { later } from "../lib/testing.ts";
+import { test } from "../lib/testing.ts";
 
 const MESSAGE = { type: "T", data: {} };
 
-later("ns.get reads the whole namespace, in global order", async () => {
+test.concurrent("ns.get reads the whole namespace, in global order", async () => {
   await inNamespace(async (client) => {
     const at: number[] = [];
     for (const name of ["account-1", "order-1", "plain", "account-1"]) {
@@ -27,7 +27,7 @@ later("ns.get reads the whole namespace, in global order", async () => {
   });
 });
 
-later("ns.streams lists streams by name, by prefix and page by page", async () => {
+test.concurrent("ns.streams lists streams by name, by prefix and page by page", async () => {
   await inNamespace(async (client) => {
     const names = ["b-2", "a-1", "a-10", "a-2", "B-1", "ä-1", "a_b-1", "axb-1"];
     for (const name of names) await client.streamWrite(name, MESSAGE);
@@ -52,7 +52,7 @@ later("ns.streams lists streams by name, by prefix and page by page", async () =
   });
 });
 
-later("ns.categories counts streams and messages", async () => {
+test.concurrent("ns.categories counts streams and messages", async () => {
   await inNamespace(async (client) => {
     await writeCounted(client, "account-1", 2);
     await writeCounted(client, "account-2", 1);
@@ -64,7 +64,7 @@ later("ns.categories counts streams and messages", async () => {
   });
 });
 
-later("ns.rotateToken ends the old token at once, and its subscriptions", async () => {
+test.concurrent("ns.rotateToken ends the old token at once, and its subscriptions", async () => {
   await inNamespace(async (client, { server, namespace }) => {
     await client.streamWrite("account-1", MESSAGE);
     const raw = await eventStream(server.url, "all=true", bearer(namespace.token));

@@ -1,11 +1,11 @@
 import { expect } from "bun:test";
 import { calls } from "../lib/client.ts";
 import { bearer, errorOf, inNamespace, rawRpc } from "../lib/helpers.ts";
-import { later } from "../lib/testing.ts";
+import { test } from "../lib/testing.ts";
 
 const MESSAGE = { type: "T", data: {} };
 
-later("a pipeline runs in order, each call sees those before it", async () => {
+test.concurrent("a pipeline runs in order, each call sees those before it", async () => {
   await inNamespace(async (client) => {
     const [write, version, read, hash] = await client.pipeline([
       calls.streamWrite("account-1", MESSAGE),
@@ -20,7 +20,7 @@ later("a pipeline runs in order, each call sees those before it", async () => {
   });
 });
 
-later("a failing call of a pipeline fails alone", async () => {
+test.concurrent("a failing call of a pipeline fails alone", async () => {
   await inNamespace(async (client) => {
     const answers = await client.pipeline([
       calls.streamWrite("account-1", MESSAGE),
@@ -35,7 +35,7 @@ later("a failing call of a pipeline fails alone", async () => {
   });
 });
 
-later("a pipeline of a thousand is answered, more or none is refused", async () => {
+test.concurrent("a pipeline of a thousand is answered, more or none is refused", async () => {
   await inNamespace(async (client, { server, namespace }) => {
     const write = calls.streamWrite("account-1", MESSAGE);
     const answers = await client.pipeline(Array(1_000).fill(write) as (typeof write)[]);
@@ -49,14 +49,14 @@ later("a pipeline of a thousand is answered, more or none is refused", async () 
   });
 });
 
-later("batchSize -1 is refused inside a pipeline", async () => {
+test.concurrent("batchSize -1 is refused inside a pipeline", async () => {
   await inNamespace(async (client) => {
     const [read] = await client.pipeline([calls.streamGet("a-1", { batchSize: -1 })]);
     expect(read.ok === false && read.error.code).toBe("INVALID_REQUEST");
   });
 });
 
-later("a pipeline needs the token once", async () => {
+test.concurrent("a pipeline needs the token once", async () => {
   await inNamespace(async (_client, { server }) => {
     const body = JSON.stringify([["sys.version"], ["util.category", "a-1"]]);
     const answer = await rawRpc(server.url, body);
@@ -65,7 +65,7 @@ later("a pipeline needs the token once", async () => {
   });
 });
 
-later("pipelines of many callers do not mix", async () => {
+test.concurrent("pipelines of many callers do not mix", async () => {
   await inNamespace(async (client) => {
     const one = async (n: number) => {
       const write = calls.streamWrite(`account-${n}`, { type: "T", data: n });
