@@ -5,59 +5,78 @@ async with mdb.open("sqlite:///data") as db:
     await ns.write("account-123", "Deposited", {"amount": 5})
 """
 
-import trio
+from __future__ import annotations
 
-from mdb.core.errors import (
-    AuthInvalidToken,
-    AuthRequired,
-    AuthUnauthorized,
-    BackendError,
-    BackendUnavailable,
-    DeadlinePassed,
-    InvalidRequest,
-    MdbError,
-    MessageIdConflict,
-    NamespaceExists,
-    NamespaceNotFound,
-    Overloaded,
-    PayloadTooLarge,
-    StreamVersionConflict,
-    WriteUncertain,
-)
-from mdb.core.messages import CategoryInfo, Poke
-from mdb.database import Database, NewNamespace
-from mdb.database import open_database as open  # noqa: A004  (mdb.open reads as what it does)
-from mdb.follow import Ended
-from mdb.message import CategoryMessage, Message, StreamMessage, StreamSummary, WriteResult
-from mdb.namespace import Namespace, Subscription
-from mdb.settings import Settings
-from mdb.stores.base import OpenError
+from typing import TYPE_CHECKING
+
 from mdb.version import VERSION as __version__
 
-
-async def serve(
-    database: Database | str,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 8080,
-    settings: Settings | None = None,
-    draining: trio.Event | None = None,
-    task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Serve an open database, or one to be opened, over HTTP, until `draining` is set.
-
-    Start it in a nursery: `port = await nursery.start(mdb.serve, db)`. See `mdb.app.serve`.
-    """
-    from mdb.app import serve as serve_http  # noqa: PLC0415  (who embeds without HTTP loads none)
-
-    await serve_http(
-        database,
-        host=host,
-        port=port,
-        settings=settings,
-        draining=draining,
-        task_status=task_status,
+if TYPE_CHECKING:
+    from mdb.app import serve
+    from mdb.core.errors import (
+        AuthInvalidToken,
+        AuthRequired,
+        AuthUnauthorized,
+        BackendError,
+        BackendUnavailable,
+        DeadlinePassed,
+        InvalidRequest,
+        MdbError,
+        MessageIdConflict,
+        NamespaceExists,
+        NamespaceNotFound,
+        Overloaded,
+        PayloadTooLarge,
+        StreamVersionConflict,
+        WriteUncertain,
     )
+    from mdb.core.messages import CategoryInfo, Poke
+    from mdb.database import Database, NewNamespace
+    from mdb.database import open_database as open  # noqa: A004  (mdb.open reads as what it does)
+    from mdb.follow import Ended
+    from mdb.message import CategoryMessage, Message, StreamMessage, StreamSummary, WriteResult
+    from mdb.namespace import Namespace, Subscription
+    from mdb.settings import Settings
+    from mdb.stores.base import OpenError
+
+# A module and the names that come from it, loaded when one of them is first used: the command line
+# is made of this package too, and most commands need neither the event loop nor a database.
+_NAMES = {
+    "mdb.app": "serve",
+    "mdb.core.errors": (
+        "AuthInvalidToken AuthRequired AuthUnauthorized BackendError BackendUnavailable "
+        "DeadlinePassed InvalidRequest MdbError MessageIdConflict NamespaceExists "
+        "NamespaceNotFound Overloaded PayloadTooLarge StreamVersionConflict WriteUncertain"
+    ),
+    "mdb.core.messages": "CategoryInfo Poke",
+    "mdb.database": "Database NewNamespace",
+    "mdb.follow": "Ended",
+    "mdb.message": "CategoryMessage Message StreamMessage StreamSummary WriteResult",
+    "mdb.namespace": "Namespace Subscription",
+    "mdb.settings": "Settings",
+    "mdb.stores.base": "OpenError",
+}
+_PLACES = {
+    "open": ("mdb.database", "open_database"),
+    **{name: (module, name) for module, names in _NAMES.items() for name in names.split()},
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a name of the embedding API."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415  (not of the API)
+
+    module, inside = _PLACES[name]
+    found: object = getattr(import_module(module), inside)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """List the embedding API, loaded or not."""
+    return sorted({*globals(), *__all__})
 
 
 __all__ = [

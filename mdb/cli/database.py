@@ -54,9 +54,9 @@ def backup(destination: str, /, *, json: bool = False, **options: object) -> int
 def check(*, json: bool = False, **options: object) -> int:
     """Look through a database for what must not be, also while a server works in it.
 
-    The database's own integrity, the schema, gapless streams, order, unique ids, stored hashes
-    and correlations, JSON. Exit code 1 if anything is found. With --json: one object with all
-    namespaces and faults.
+    Integrity of the files, schema, indexes, gapless streams, order, unique ids, stored hashes and
+    correlations, JSON: what of it the database has. Exit code 1 if anything is found. With --json:
+    one object with all namespaces and faults.
     """
     from mdb.stores.base import OpenError  # noqa: PLC0415  (heavy)
 
@@ -90,7 +90,11 @@ def _looked_through(url: str) -> Iterable[Fault | NamespaceChecked]:
         from mdb.stores.sqlite import check as sqlite  # noqa: PLC0415  (heavy)
 
         return sqlite.check(_directory(url, ""))
-    raise Failed("Postgres cannot be checked yet")
+    try:
+        from mdb.stores.postgres import check as postgres  # noqa: PLC0415  (heavy)
+    except ImportError as exc:
+        raise Failed(f"Postgres cannot be used here: {exc}") from exc
+    return postgres.check(url)
 
 
 def _database(options: Mapping[str, object]) -> str:

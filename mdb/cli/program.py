@@ -63,29 +63,23 @@ def run(arguments: Sequence[str]) -> int:
         code = make_app()(list(arguments), exit_on_error=False, print_error=False)
         sys.stdout.flush()
     except CycloptsError as error:
-        _complain(f"{error} See mdb --help.")
-        return _USAGE
+        return _complain(f"{error} See mdb --help.", _USAGE)
     except (ConfigurationError, UsageError) as error:
-        _complain(str(error))
-        return _USAGE
+        return _complain(str(error), _USAGE)
     except Failed as error:
-        _flush()
-        _complain(str(error))
-        return 1
+        return _complain(str(error), 1)
     except KeyboardInterrupt:
         return _INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit) as end:
+        # The console that prints help makes the one of the other.
+        if not isinstance(end, BrokenPipeError) and not isinstance(
+            end.__context__, BrokenPipeError
+        ):
+            raise
         # The reader has all that it wanted.
         _discard_output()
         return 0
     return code if isinstance(code, int) else 0
-
-
-def _flush() -> None:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _discard_output()
 
 
 def _discard_output() -> None:
@@ -93,8 +87,14 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _complain(text: str) -> None:
+def _complain(text: str, code: int) -> int:
+    """Print what is wrong, after what was printed before; return the exit code."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
     print(f"mdb: {redact(' '.join(text.split()))}", file=sys.stderr)
+    return code
 
 
 def main() -> NoReturn:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from fixtures.commands import TOKEN
-from fixtures.server import LIMIT, environment, run_mdb
+from fixtures.server import LIMIT, ROOT, environment, run_mdb
 
 from mdb.settings import SETTINGS
 
@@ -252,3 +252,10 @@ def test_a_client_loads_neither_the_server_nor_the_database() -> None:
         check=False,
     )
     assert done.stdout == "[]\n"
+
+
+def test_the_page_about_the_command_line_has_every_command() -> None:
+    page = (ROOT / "docs" / "CLI.md").read_text()
+    for command in COMMANDS:
+        if command != "version":
+            assert f"`mdb {command}" in page

@@ -27,12 +27,12 @@ async def migrate_registry(session: Session) -> int:
     """
     schema, where = REGISTRY_SCHEMA, f"schema {REGISTRY_SCHEMA}"
     shipped = available("postgres", "metadata")
-    if not pending(shipped, await _applied(session, schema), where):
+    if not pending(shipped, await applied(session, schema), where):
         return 0
     async with session.raw.transaction():
         await session.raw.execute(registry_query("migration_lock"), timeout=SCRIPT_LIMIT)
         await session.raw.execute(registry_query("migrations_table"))
-        todo = pending(shipped, await _applied(session, schema), where)
+        todo = pending(shipped, await applied(session, schema), where)
         await _apply(session, schema, todo)
     return len(todo)
 
@@ -44,10 +44,10 @@ async def migrate_namespace(session: Session, record: NamespaceRecord) -> int:
     """
     schema, where = record.location, f"namespace {record.id}"
     shipped = available("postgres", "namespace")
-    applied = await _applied(session, schema)
-    if not applied:
+    held = await applied(session, schema)
+    if not held:
         raise Gone  # it was created with all that its server knew of
-    if not pending(shipped, applied, where):
+    if not pending(shipped, held, where):
         return 0
     async with session.raw.transaction():
         await session.raw.execute(registry_query("migration_lock"), timeout=SCRIPT_LIMIT)
@@ -55,7 +55,7 @@ async def migrate_namespace(session: Session, record: NamespaceRecord) -> int:
         lock = registry_query("namespace_lock")
         if not await session.raw.fetchval(lock, UUID(record.incarnation)):
             raise Gone
-        todo = pending(shipped, await _applied(session, schema), where)
+        todo = pending(shipped, await applied(session, schema), where)
         await _apply(session, schema, todo)
     return len(todo)
 
@@ -78,7 +78,8 @@ async def _apply(session: Session, schema: str, todo: Sequence[Migration]) -> No
         )
 
 
-async def _applied(session: Session, schema: str) -> list[Applied]:
+async def applied(session: Session, schema: str) -> list[Applied]:
+    """Return the migrations that a schema holds."""
     if not await session.raw.fetchval(registry_query("migrations_table_exists")):
         return []
     rows = await session.raw.fetch(registry_query("migrations_applied"), schema)
