@@ -67,6 +67,10 @@ test-external: $(VENV)/run.stamp ## run the TypeScript suite of tests/external a
 		"$$bun" test; \
 	fi
 
+.PHONY: soak
+soak: $(VENV)/test.stamp ## hold every store against a model, 500 random histories each
+	MESSAGEDB_TEST_EXAMPLES=500 $(BIN)/python -m pytest --timeout=0 tests/contract/test_model.py $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/test.stamp ## run the benchmarks
 	$(BIN)/python -m bench run $(ARGS)

@@ -24,11 +24,11 @@ from mdb.core.errors import (
     StreamVersionConflict,
     WriteUncertain,
 )
-from mdb.core.messages import Poke
+from mdb.core.messages import CategoryInfo, Poke
 from mdb.database import Database, NewNamespace
 from mdb.database import open_database as open  # noqa: A004  (mdb.open reads as what it does)
 from mdb.follow import Ended
-from mdb.message import CategoryMessage, StreamMessage, WriteResult
+from mdb.message import CategoryMessage, Message, StreamMessage, StreamSummary, WriteResult
 from mdb.namespace import Namespace, Subscription
 from mdb.settings import Settings
 from mdb.stores.base import OpenError
@@ -66,12 +66,14 @@ __all__ = [
     "AuthUnauthorized",
     "BackendError",
     "BackendUnavailable",
+    "CategoryInfo",
     "CategoryMessage",
     "Database",
     "DeadlinePassed",
     "Ended",
     "InvalidRequest",
     "MdbError",
+    "Message",
     "MessageIdConflict",
     "Namespace",
     "NamespaceExists",
@@ -83,6 +85,7 @@ __all__ = [
     "Poke",
     "Settings",
     "StreamMessage",
+    "StreamSummary",
     "StreamVersionConflict",
     "Subscription",
     "WriteResult",

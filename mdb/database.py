@@ -7,9 +7,10 @@ trio program.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -19,14 +20,18 @@ import actors
 from mdb.core import names, tokens
 from mdb.core.errors import (
     AuthUnauthorized,
+    BackendUnavailable,
     InvalidRequest,
     NamespaceExists,
     NamespaceNotFound,
     Overloaded,
 )
 from mdb.core.messages import NamespaceRecord
-from mdb.namespace import DEFAULT, Actors, Namespace
+from mdb.namespace import DEFAULT, Namespace
 from mdb.stores.base import OpenError, Store
+from mdb.writing import Actors
+
+T = TypeVar("T")
 
 # Namespaces that may be written to at the same time: one actor and one write connection each.
 MAX_WRITERS = 256
@@ -38,6 +43,9 @@ IDLE_TIMEOUT = 60.0
 # tokens must not become its load.
 MAX_TOKENS = 100_000
 MAX_UNKNOWN_PER_SECOND = 200
+
+# Seconds that replacing a token may take, and is not left half-way by a cancellation.
+ROTATE_LIMIT = 30.0
 
 # Stored in a digest's place where no token was made yet. No text is known whose SHA-256 is this,
 # and no request brings a digest, so it lets nobody in.
@@ -65,6 +73,7 @@ class Database:
         self.draining = False
         self._namespaces: dict[str, Namespace] = {}
         self._tokens: dict[bytes, Namespace] = {}
+        self._revocations = 0
         self._unknown = _Allowance(MAX_UNKNOWN_PER_SECOND)
         self._deleted: set[str] = set()
         self._actors: Actors = actors.Registry(
@@ -92,12 +101,20 @@ class Database:
         token. The first server then makes one and shows it.
         """
         names.check_namespace_id(namespace, "namespace")
-        record = await self.store.find_namespace(namespace)
+        record = await self._current(lambda: self.store.find_namespace(namespace))
         if record is None and namespace == DEFAULT:
             record = await self._create_default()
         if record is None:
             raise NamespaceNotFound(f"namespace {namespace} not found")
         return self._of(record)
+
+    async def _current(self, look_up: Callable[[], Awaitable[T]]) -> T:
+        """Look up what no deletion or rotation made untrue while the answer was on its way."""
+        while True:
+            before = self._revocations
+            found = await look_up()
+            if before == self._revocations:
+                return found
 
     async def _create_default(self) -> NamespaceRecord | None:
         try:
@@ -118,29 +135,34 @@ class Database:
         )
         return self._of(record), token
 
-    async def delete_namespace(self, namespace: str) -> tuple[int, int]:
+    async def delete_namespace(
+        self, namespace: str, *, incarnation: str | None = None
+    ) -> tuple[int, int]:
         """Delete a namespace and all it holds; return the time and how many messages went.
 
-        Its subscribers are told, and writes that wait are refused. Raises `NamespaceNotFound`,
-        and `InvalidRequest` for the default namespace.
+        `incarnation`: this one only, not a namespace made anew under its id. Its subscribers
+        are told, and writes that wait are refused. Raises `NamespaceNotFound`, and
+        `InvalidRequest` for the default namespace.
         """
         if namespace == DEFAULT:
             raise InvalidRequest("the namespace default cannot be deleted")
         found = await self.namespace(namespace)
+        if found.gone or incarnation not in (None, found.record.incarnation):
+            raise NamespaceNotFound(f"namespace {namespace} not found")
         # From here on no request reaches it: not by token, and not by a token checked before.
         self._forget_tokens(found)
+        self._deleted.add(namespace)
         found.gone = True
         try:
             await self._actors.remove(found.record.incarnation)
-            result = await self.store.delete_namespace(found.record)
+            return await self.store.delete_namespace(found.record)
         finally:
+            self._revocations += 1
             self._namespaces.pop(found.record.incarnation, None)
             found.feed.hub.close("gone")
-        self._deleted.add(namespace)
-        return result
 
     def was_deleted(self, namespace: str) -> bool:
-        """Whether a namespace of this id was deleted since the database was opened."""
+        """Whether a namespace of this id was deleted, or began to be, since the database opened."""
         return namespace in self._deleted
 
     # Tokens
@@ -149,27 +171,52 @@ class Database:
         """Return the namespace of a token that was seen before. Sync: every request's first try."""
         return self._tokens.get(tokens.digest(token))
 
-    async def authenticate(self, token: str) -> Namespace:
+    async def authenticate(self, token: str, *, bounded: bool = True) -> Namespace:
         """Return a token's namespace.
 
-        Raises `AuthInvalidToken` (not of the form), `AuthUnauthorized` (unknown, rotated, of a
-        deleted namespace), `Overloaded` where too many unknown ones were tried.
+        `bounded`: only so many unknown tokens a second are looked up. Raises `AuthInvalidToken`
+        (not of the form), `AuthUnauthorized` (unknown, rotated, of a deleted namespace),
+        `Overloaded` where too many unknown ones were tried.
         """
         digest = tokens.parse(token).digest
         known = self._tokens.get(digest)
         if known is not None:
             return known
-        if not self._unknown.left():
+        if bounded and not self._unknown.left():
             raise Overloaded("too many unknown tokens", retry_after=1)
-        found = await self.store.find_token(digest)
+        found = await self._current(lambda: self.store.find_token(digest))
         if found is None or not tokens.same_digest(found[0], digest):
             self._unknown.spend()
             raise AuthUnauthorized("the token is not known")
         namespace = self._of(found[1])
+        if namespace.gone:  # its deletion has begun
+            raise AuthUnauthorized("the token is not known")
         if len(self._tokens) >= MAX_TOKENS:
             self._tokens.pop(next(iter(self._tokens)))
         self._tokens[digest] = namespace
         return namespace
+
+    async def rotate_token(self, namespace: str) -> str:
+        """Replace a namespace's token by a new one and return that; the old one stops at once.
+
+        All the namespace's subscriptions end ("gone"): whoever has the new token comes back.
+        Raises `NamespaceNotFound`, and `BackendUnavailable`, after which either may be in force.
+        Cancelled, it is finished first.
+        """
+        found = await self.namespace(namespace)
+        token = tokens.make(namespace)
+        try:
+            with trio.move_on_after(ROTATE_LIMIT, shield=True) as limit:
+                await self.store.set_token(found.record, tokens.parse(token).digest)
+        finally:
+            # After a fault, too: what is still good is found again, what is not must be gone.
+            self._revocations += 1
+            self._forget_tokens(found)
+        if limit.cancelled_caught:
+            raise BackendUnavailable("the database did not answer in time")
+        found.revoked += 1
+        found.feed.hub.end_subscriptions("gone")
+        return token
 
     def _forget_tokens(self, namespace: Namespace) -> None:
         for digest in [d for d, n in self._tokens.items() if n is namespace]:

@@ -9,6 +9,19 @@ from uuid import UUID
 import msgspec
 
 
+class Message(msgspec.Struct, frozen=True):
+    """A message to write: `write_batch` and `transact` take several.
+
+    `data` is anything that msgspec makes JSON of, or a `msgspec.Raw` JSON text; `id` is the
+    idempotency key, a UUID.
+    """
+
+    type: str
+    data: Any
+    metadata: dict[str, Any] | None = None
+    id: str | None = None
+
+
 class WriteResult(msgspec.Struct, frozen=True):
     """Where a message was written. `global_position` is at least 1, `position` at least 0."""
 
@@ -40,3 +53,11 @@ class CategoryMessage(msgspec.Struct, frozen=True, array_like=True):
     data: Any
     metadata: Any
     time: datetime
+
+
+class StreamSummary(msgspec.Struct, frozen=True):
+    """A stream in a listing: its last position, and the time of its last message."""
+
+    stream: str
+    version: int
+    last_activity: datetime

@@ -21,7 +21,7 @@ LAYERS = (
     ("mdb.app",),
     ("mdb.http",),
     ("mdb.rpc",),
-    ("mdb.database", "mdb.namespace", "mdb.follow"),
+    ("mdb.database", "mdb.namespace", "mdb.reading", "mdb.writing", "mdb.follow"),
     ("mdb.stores",),
     ("mdb.core",),
 )

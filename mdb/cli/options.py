@@ -13,18 +13,19 @@ from mdb.settings.sources import CONFIG_VARIABLE
 
 
 def takes_settings(
-    names: Iterable[str],
+    names: Iterable[str], *also: inspect.Parameter
 ) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Give a command that takes `**options` one option for each setting named, and `--config`.
 
     The options are texts here, None where they are not given: the settings themselves convert
-    them, so that a flag, a variable and a key of the file are judged and refused alike.
+    them, so that a flag, a variable and a key of the file are judged and refused alike. `also`:
+    parameters of the command's own, before them.
     """
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
         text = f"TOML file with settings, by their names. [env: {CONFIG_VARIABLE}]"
         config = Parameter(name="--config", help=text, allow_leading_hyphen=True)
-        options = [_option("config", str | None, config)]
+        options = [*also, _option("config", str | None, config)]
         options += [_of_setting(SETTINGS[name]) for name in names]
         signature = inspect.Signature(options, return_annotation=int)
         command.__signature__ = signature  # type: ignore[attr-defined]
@@ -57,3 +58,17 @@ def _option(name: str, kind: object, parameter: Parameter) -> inspect.Parameter:
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
     )
+
+
+def flag(name: str, text: str) -> inspect.Parameter:
+    """Return a command's own switch, off by default; `text`: its help."""
+    annotation: Any = Annotated[bool, Parameter(help=text, negative=(), show_default=False)]
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation
+    )
+
+
+def argument(name: str, text: str) -> inspect.Parameter:
+    """Return a command's own argument, a text that must be given; `text`: its help."""
+    annotation: Any = Annotated[str, Parameter(help=text)]
+    return inspect.Parameter(name, inspect.Parameter.POSITIONAL_ONLY, annotation=annotation)

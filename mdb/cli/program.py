@@ -10,7 +10,18 @@ from typing import NoReturn
 from cyclopts import App
 from cyclopts.exceptions import CycloptsError
 
-from mdb.cli import commands
+from mdb.cli import (
+    commands,
+    completion,
+    config,
+    database,
+    health,
+    namespaces,
+    read,
+    tail,
+    write,
+)
+from mdb.cli.failures import Failed, UsageError
 from mdb.core.tokens import redact
 from mdb.settings import ConfigurationError
 from mdb.version import VERSION
@@ -32,7 +43,17 @@ def make_app() -> App:
     )
     app.command(commands.serve, name="serve")
     app.command(commands.migrate, name="migrate")
+    app.command(namespaces.make_app())
+    app.command(write.write, name="write")
+    app.command(read.read, name="read")
+    app.command(tail.tail, name="tail")
+    app.command(database.backup, name="backup")
+    app.command(database.check, name="check")
+    app.command(health.health, name="health")
+    app.command(config.make_app())
+    app.command(completion.make_command(app), name="completion")
     app.command(commands.version, name="version")
+    app.register_install_completion_command(help="Put the shell's completion script in place.")
     return app
 
 
@@ -44,16 +65,32 @@ def run(arguments: Sequence[str]) -> int:
     except CycloptsError as error:
         _complain(f"{error} See mdb --help.")
         return _USAGE
-    except ConfigurationError as error:
+    except (ConfigurationError, UsageError) as error:
         _complain(str(error))
         return _USAGE
+    except Failed as error:
+        _flush()
+        _complain(str(error))
+        return 1
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        # The reader has gone; Python's own flush at exit must not complain about it again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        # The reader has all that it wanted.
+        _discard_output()
+        return 0
     return code if isinstance(code, int) else 0
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_output()
+
+
+def _discard_output() -> None:
+    """Let Python's own flush at exit find nothing to complain about."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(text: str) -> None:

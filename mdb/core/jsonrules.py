@@ -133,6 +133,14 @@ def decode_body(body: bytes) -> list[msgspec.Raw]:
     return elements
 
 
+def decode_call(raw: bytes | msgspec.Raw) -> list[msgspec.Raw]:
+    """The elements of a call in a body that `decode_body` let through; it must be an array."""
+    try:
+        return _ANY_RAW.decode(raw)
+    except msgspec.DecodeError as exc:
+        raise InvalidRequest("a call must be an array", path="$") from exc
+
+
 def _check_escapes(raw: bytes, path: str) -> None:
     # Without the escaped backslashes every backslash that is left begins an escape.
     match = _NUL_OR_LONE_SURROGATE.search(raw.replace(b"\\\\", b"  "))

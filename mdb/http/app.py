@@ -27,6 +27,7 @@ from mdb.http.cors import AllowedOrigins, cors_headers
 from mdb.http.limits import Limits
 from mdb.http.request_id import fresh_request_id, sane_request_id
 from mdb.http.subscribe import Subscriptions
+from mdb.request_context import REQUEST_ID
 from mdb.rpc.dispatcher import Dispatcher
 from mdb.rpc.reply import Body, Reply
 from mdb.rpc.testmode import TestMode
@@ -59,16 +60,17 @@ def build_app(
     # An answer may take longer than Quart's minute; each has a bound of its own.
     app.config["RESPONSE_TIMEOUT"] = None
 
-    @app.post("/rpc")
+    # Quart's own answer to OPTIONS would come before the one to preflights below.
+    @app.post("/rpc", provide_automatic_options=False)
     async def rpc() -> Response:
         reply = await dispatcher(
             await request.get_data(cache=False, as_text=False, parse_form_data=False),
             authorization=request.headers.get("Authorization"),
-            request_id=sane_request_id(request.headers.get("X-Request-Id")),
+            request_id=REQUEST_ID.get(),
         )
         return _response(reply)
 
-    @app.get("/subscribe")
+    @app.get("/subscribe", provide_automatic_options=False)
     async def subscribe() -> Response:
         stream, headers = await subscriptions.open(
             _single(request.args),
@@ -130,11 +132,14 @@ def build_app(
         log.error("a request failed", exc_info=error)
         return _refusal(BackendError("the server failed"))
 
+    @app.before_request
+    async def begin() -> None:
+        REQUEST_ID.set(sane_request_id(request.headers.get("X-Request-Id")) or fresh_request_id())
+
     @app.after_request
     async def finish(response: Response) -> Response:
         if "X-Request-Id" not in response.headers:
-            given = sane_request_id(request.headers.get("X-Request-Id"))
-            response.headers["X-Request-Id"] = given or fresh_request_id()
+            response.headers["X-Request-Id"] = REQUEST_ID.get() or fresh_request_id()
         for name, value in cors_headers(request.headers.get("Origin"), allowed):
             response.headers[name] = value
         return response

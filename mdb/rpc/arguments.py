@@ -12,11 +12,14 @@ import msgspec
 from mdb.core import ids, jsonrules, names
 from mdb.core.errors import InvalidRequest, PayloadTooLarge
 from mdb.core.messages import DEFAULT_BATCH_SIZE, MAX_BATCH_SIZE, NewMessage
+from mdb.core.versions import MAX_VERSION
 
-# The largest position either database can hold.
-MAX_POSITION = 2**63 - 1
+MAX_POSITION = MAX_VERSION
 
 MAX_GROUP_SIZE = 32_767
+
+LIST_DEFAULT = 100
+LIST_MAX = 1000
 
 
 # What a left-out JSON value is taken for. (msgspec reads no `Raw | None`.)
@@ -36,6 +39,32 @@ class WriteOptions(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
 
     id: str | None = None
     expected_version: int | None = None
+
+
+class BatchMessageArgument(MessageArgument, forbid_unknown_fields=True):
+    """A message of a batch, which carries its own idempotency key."""
+
+    id: str | None = None
+
+
+class VersionOption(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """`expectedVersion`: the stream's version before the batch."""
+
+    expected_version: int | None = None
+
+
+class TransactItem(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    """A write of a transaction: `[stream, message, {id?, expectedVersion?}]`."""
+
+    stream: str
+    message: MessageArgument
+    options: WriteOptions | None = None
+
+
+class TransactOptions(msgspec.Struct, forbid_unknown_fields=True):
+    """`check`: streams, written or not, with their versions before the transaction."""
+
+    check: dict[str, int] | None = None
 
 
 class GroupArgument(msgspec.Struct, forbid_unknown_fields=True):
@@ -67,6 +96,23 @@ class CategoryReadOptions(msgspec.Struct, forbid_unknown_fields=True, rename="ca
     consumer_group: GroupArgument | None = None
 
 
+class NamespaceReadOptions(msgspec.Struct, forbid_unknown_fields=True, rename="camel"):
+    """Options of `ns.get`."""
+
+    global_position: int | None = None
+    batch_size: int | None = None
+    direction: str | None = None
+    type: str | None = None
+
+
+class StreamsOptions(msgspec.Struct, forbid_unknown_fields=True):
+    """Which streams: names that begin with `prefix`, at most `limit`, above the name `cursor`."""
+
+    prefix: str | None = None
+    limit: int | None = None
+    cursor: str | None = None
+
+
 class TypeOption(msgspec.Struct, forbid_unknown_fields=True):
     """Options of `stream.last`."""
 
@@ -83,9 +129,15 @@ _metadata = msgspec.json.Decoder(_Correlated).decode
 
 
 def message(
-    argument: MessageArgument, stream: str, given_id: str | None, path: str, limit: int
+    argument: MessageArgument,
+    stream: str,
+    given_id: str | None,
+    path: str,
+    *,
+    id_path: str,
+    limit: int,
 ) -> NewMessage:
-    """Check a message and make it what a store writes. `path` is the message's place.
+    """Check a message and make it what a store writes. The paths are the message's and its id's.
 
     `limit`: bytes that data and metadata may have together.
     """
@@ -98,7 +150,7 @@ def message(
             f"the message has {size} bytes, the limit is {limit}", details={"path": path}
         )
     return NewMessage(
-        id=ids.new_id() if given_id is None else ids.parse_uuid(given_id, "$[3].id"),
+        id=ids.new_id() if given_id is None else ids.parse_uuid(given_id, id_path),
         stream=stream,
         type=argument.type,
         data=data,
@@ -122,13 +174,6 @@ def _metadata_of(raw: msgspec.Raw, path: str) -> tuple[bytes | None, str | None]
     return checked, names.category(name)
 
 
-def expected_version(value: int | None, path: str) -> int | None:
-    """Check an expected version: -1 (no stream) or a position."""
-    if value is not None and not -1 <= value <= MAX_POSITION:
-        raise InvalidRequest("expectedVersion must be an integer of at least -1", path=path)
-    return value
-
-
 def position(value: int | None, name: str, path: str) -> int | None:
     """Check a position. A negative one is the beginning."""
     if value is None:
@@ -136,6 +181,15 @@ def position(value: int | None, name: str, path: str) -> int | None:
     if value > MAX_POSITION:
         raise InvalidRequest(f"{name} is larger than any position", path=f"{path}.{name}")
     return max(value, 0)
+
+
+def listing_limit(value: int | None, path: str) -> int:
+    """Check how many entries of a listing are wanted: 1 to 1000, default 100."""
+    if value is None:
+        return LIST_DEFAULT
+    if not 1 <= value <= LIST_MAX:
+        raise InvalidRequest(f"limit must be from 1 to {LIST_MAX}", path=f"{path}.limit")
+    return value
 
 
 def batch_size(value: int | None, path: str) -> int:

@@ -31,6 +31,13 @@ def bearer(authorization: str | None) -> str | None:
     return token.strip()
 
 
+def permitted(found: Namespace | Later, *, admin: bool) -> Namespace | Later:
+    """Let everyone through to what is theirs, and the admin's token alone where `admin`."""
+    if admin and not (isinstance(found, Namespace) and found.is_default):
+        raise AuthUnauthorized("the method is the admin's")
+    return found
+
+
 class Auth:
     """Finds callers. `test_mode` None: nobody gets in without a token."""
 
@@ -50,16 +57,21 @@ class Auth:
                 raise AuthRequired
             return self.test_mode.join
         known = self._database.known(token)
-        if known is None:
-            try:
-                known = await self._database.authenticate(token)
-            except AuthUnauthorized:
-                if self.test_mode is None or admin:
-                    raise
-                return self._adopting(self.test_mode, token)
-        if admin and not known.is_default:
-            raise AuthUnauthorized("the method is the admin's")
-        return known
+        return permitted(known if known is not None else await self.identify(token), admin=admin)
+
+    async def identify(self, token: str) -> Namespace | Later:
+        """Return the token's namespace, or (test mode) what will make it.
+
+        Raises `AuthInvalidToken`, `AuthUnauthorized` (it is not known), `Overloaded`.
+        """
+        try:
+            # In test mode unknown tokens are the rule, and there is no disk to protect.
+            bounded = self.test_mode is None
+            return await self._database.authenticate(token, bounded=bounded)
+        except AuthUnauthorized:
+            if self.test_mode is None:
+                raise
+            return self._adopting(self.test_mode, token)
 
     @staticmethod
     def _adopting(test_mode: TestMode, token: str) -> Later:

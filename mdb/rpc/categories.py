@@ -8,9 +8,8 @@ from mdb.core.errors import InvalidRequest
 from mdb.core.messages import CategoryQuery
 from mdb.core.names import check_category
 from mdb.rpc import arguments as a
-from mdb.rpc.context import Context
 from mdb.rpc.method import Method, Parameter
-from mdb.rpc.results import ReadBody, read_result
+from mdb.rpc.results import read
 
 
 def _prepare_get(
@@ -36,11 +35,6 @@ def _prepare_get(
     return query, None if size == -1 else size
 
 
-async def _get(context: Context, query: CategoryQuery, limit: int | None) -> bytes | ReadBody:
-    context.check_unbounded(limit)
-    return await read_result(context.namespace, query, limit)
-
-
 METHODS = (
     Method(
         "category.get",
@@ -50,8 +44,9 @@ METHODS = (
             Parameter("category", str),
             Parameter("options", a.CategoryReadOptions, required=False),
         ),
-        _get,
+        read,
         result=list[Any],
         prepare=_prepare_get,
+        paged=True,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from mdb.core.errors import AuthUnauthorized, InvalidRequest
+from mdb.core.errors import AuthUnauthorized
 from mdb.database import Database
 from mdb.namespace import Namespace
 
@@ -18,7 +18,6 @@ class Context(msgspec.Struct, frozen=True):
     database: Database
     caller: Namespace | None
     deadline: float
-    pipelined: bool = False
 
     @property
     def namespace(self) -> Namespace:
@@ -35,8 +34,3 @@ class Context(msgspec.Struct, frozen=True):
         """Let the namespace's own token and the admin's through."""
         if not self.is_admin and self.namespace.id != namespace:
             raise AuthUnauthorized("the token is not this namespace's")
-
-    def check_unbounded(self, limit: int | None) -> None:
-        """Refuse a read of everything inside a pipeline: its answer is held until it is whole."""
-        if limit is None and self.pipelined:
-            raise InvalidRequest("batchSize -1 is not allowed in a pipeline", path="$[2].batchSize")

@@ -12,30 +12,21 @@ import msgspec
 import trio
 
 from mdb.core import jsonrules
-from mdb.core.errors import (
-    AuthUnauthorized,
-    BackendError,
-    BackendUnavailable,
-    DeadlinePassed,
-    InvalidRequest,
-    MdbError,
-)
+from mdb.core.errors import BackendError, MdbError
 from mdb.database import Database
 from mdb.namespace import Namespace
+from mdb.request_context import REQUEST_ID
 from mdb.rpc.auth import Auth, bearer
+from mdb.rpc.calls import find_method, is_pipeline, known_method, run
 from mdb.rpc.context import Context
-from mdb.rpc.method import Method
+from mdb.rpc.pipeline import Pipeline
 from mdb.rpc.reply import Body, Reply
-from mdb.rpc.table import METHODS
 from mdb.rpc.testmode import TestMode
 
 log = logging.getLogger("mdb.rpc")
 
 # Seconds a request may take, from the moment its body is complete.
 REQUEST_TIMEOUT = 30.0
-
-# How a call's first element names its method, in the bytes that nearly every client sends.
-_BY_RAW = {b'"%b"' % name.encode(): method for name, method in METHODS.items()}
 
 
 class Dispatcher:
@@ -56,18 +47,20 @@ class Dispatcher:
     async def __call__(
         self, body: bytes, *, authorization: str | None, request_id: str | None
     ) -> Reply:
-        """Answer the call in `body`; only `trio.Cancelled` is raised.
+        """Answer the call, or the calls, in `body`; only `trio.Cancelled` is raised.
 
         `request_id`: the client's own, if it sent a sane one.
         """
-        headers = [("X-Request-Id", request_id or secrets.token_hex(16))]
+        request_id = request_id or secrets.token_hex(16)
+        REQUEST_ID.set(request_id)
+        headers = [("X-Request-Id", request_id)]
         try:
             parts = jsonrules.decode_body(body)
             result = await self._call(parts, authorization, headers)
         except MdbError as error:
             return refusal(error, headers)
         except Exception:
-            log.exception("a call failed", extra={"request_id": headers[0][1]})
+            log.exception("a call failed")
             return refusal(BackendError("the server failed"), headers)
         return Reply(200, result, tuple(headers))
 
@@ -77,11 +70,15 @@ class Dispatcher:
         authorization: str | None,
         headers: list[tuple[str, str]],
     ) -> bytes | Body:
-        method = find_method(parts)
+        method = known_method(parts)
+        if method is None:
+            if is_pipeline(parts):
+                return await self._pipeline(parts, authorization, headers)
+            method = find_method(parts)
         deadline = trio.current_time() + self._timeout
         if method.access == "open":
             context = Context(self._database, None, deadline)
-            return await self._run(method, context, method.arguments(parts))
+            return await run(method, context, method.arguments(parts))
         found = await self._auth.caller(
             bearer(authorization), admin=method.access == "admin", own=method.access == "own"
         )
@@ -92,39 +89,26 @@ class Dispatcher:
             caller, token = await found()
             if token is not None:
                 headers.append(("X-MessageDB-Token", token))
-        return await self._run(method, Context(self._database, caller, deadline), arguments)
+        return await run(method, Context(self._database, caller, deadline), arguments)
 
-    async def _run(
-        self, method: Method, context: Context, arguments: tuple[object, ...]
+    async def _pipeline(
+        self,
+        calls: list[msgspec.Raw],
+        authorization: str | None,
+        headers: list[tuple[str, str]],
     ) -> bytes | Body:
-        if method.queued:
-            # The actor looks at the deadline itself; a cancel scope for each write is not cheap.
-            return await method.handler(context, *arguments)
-        try:
-            with trio.move_on_at(context.deadline):
-                return await method.handler(context, *arguments)
-        except (BackendError, BackendUnavailable):
-            if context.caller is not None and context.caller.gone:
-                raise AuthUnauthorized("the namespace was deleted") from None
-            raise
-        raise DeadlinePassed("the deadline passed before there was an answer")
-
-
-def find_method(parts: list[msgspec.Raw]) -> Method:
-    """Return the method that a call names."""
-    if not parts:
-        raise InvalidRequest("the call is empty: expected [method, argument, ...]", path="$")
-    raw = bytes(parts[0])
-    method = _BY_RAW.get(raw)
-    if method is not None:
-        return method
-    try:
-        name = msgspec.json.decode(raw, type=str)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
-        raise InvalidRequest("the method's name must be a string", path="$[0]") from exc
-    if name not in METHODS:
-        raise InvalidRequest(f"unknown method: {name[:100]}", path="$[0]")
-    return METHODS[name]
+        pipeline = Pipeline(
+            calls,
+            database=self._database,
+            auth=self._auth,
+            authorization=authorization,
+            timeout=self._timeout,
+            request_id=headers[0][1],
+        )
+        result, token = await pipeline.answer()
+        if token is not None:
+            headers.append(("X-MessageDB-Token", token))
+        return result
 
 
 def refusal(error: MdbError, headers: list[tuple[str, str]]) -> Reply:

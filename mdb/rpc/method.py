@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Literal, TypeAlias
+from types import GenericAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import msgspec
 
 from mdb.core.errors import InvalidRequest
 from mdb.rpc.context import Context
-from mdb.rpc.reply import Body
+from mdb.rpc.results import ReadBody
 
 # Who may call: anyone; whoever has a token, on its namespace; the named namespace's own token
 # or the admin's; the admin alone.
@@ -19,11 +20,14 @@ Access: TypeAlias = Literal["open", "namespace", "own", "admin"]
 # A type as msgspec takes it: a class, a union, a generic.
 TypeForm: TypeAlias = Any
 
-Handler: TypeAlias = Callable[..., Awaitable[bytes | Body]]
+Handler: TypeAlias = Callable[..., Awaitable[bytes | ReadBody]]
 
 # How msgspec says where it found a fault, and which field is missing or unknown there.
 _PLACE = re.compile(r" - at `\$(?P<path>.*)`$", re.DOTALL)
+_ITEM = re.compile(r"\[([0-9]+)\]")
 _FIELD = re.compile(r"field `(?P<name>[^`]{1,100})`$")
+
+_items = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 class Parameter:
@@ -32,7 +36,7 @@ class Parameter:
     `type` is what msgspec decodes it into; an optional one may be left out or null.
     """
 
-    __slots__ = ("_decode", "name", "required", "type")
+    __slots__ = ("_decode", "_decode_item", "name", "required", "type")
 
     def __init__(self, name: str, type: TypeForm, *, required: bool = True) -> None:  # noqa: A002
         """Build the decoder once."""
@@ -40,6 +44,8 @@ class Parameter:
         self.type = type
         self.required = required
         self._decode = msgspec.json.Decoder(type).decode
+        items = get_args(type) if isinstance(type, GenericAlias) else ()
+        self._decode_item = msgspec.json.Decoder(items[0]).decode if len(items) == 1 else None
 
     def parse(self, raw: msgspec.Raw | None, path: str) -> object:
         """Decode the argument; raise `InvalidRequest` naming its place."""
@@ -50,15 +56,38 @@ class Parameter:
         try:
             return self._decode(raw)
         except msgspec.ValidationError as exc:
-            inner = _PLACE.search(str(exc))
-            text = _PLACE.sub("", str(exc))
-            field = _FIELD.search(text)
-            place = path + (inner["path"] if inner else "")
-            if field is not None:
-                place = f"{place}.{field['name']}"
-            raise InvalidRequest(f"{self.name}: {text}", path=place) from exc
+            raise self._fault(exc, raw, path) from exc
         except (msgspec.DecodeError, UnicodeDecodeError) as exc:
             raise InvalidRequest(f"{self.name}: not valid JSON", path=path) from exc
+
+    def _fault(self, exc: msgspec.ValidationError, raw: msgspec.Raw, path: str) -> InvalidRequest:
+        """Say where in the argument the fault is; in a batch, also in which item."""
+        found = _PLACE.search(str(exc))
+        inner = found["path"] if found else ""
+        index = self._guilty_item(inner, raw)
+        if index is not None and not inner:
+            inner = f"[{index}]"
+        text = _PLACE.sub("", str(exc))
+        field = _FIELD.search(text)
+        place = path + inner + (f".{field['name']}" if field else "")
+        return InvalidRequest(f"{self.name}: {text}", path=place, index=index)
+
+    def _guilty_item(self, inner: str, raw: msgspec.Raw) -> int | None:
+        if self._decode_item is None:
+            return None
+        named = _ITEM.match(inner)
+        if named is not None:
+            return int(named[1])
+        try:  # of an array that is too long msgspec does not say where it is
+            items = _items(raw)
+        except msgspec.MsgspecError:
+            return None
+        for index, item in enumerate(items):
+            try:
+                self._decode_item(item)
+            except msgspec.MsgspecError:
+                return index
+        return None
 
 
 class Method:
@@ -72,6 +101,7 @@ class Method:
         "access",
         "handler",
         "name",
+        "paged",
         "parameters",
         "prepare",
         "queued",
@@ -90,10 +120,13 @@ class Method:
         result: TypeForm,
         prepare: Callable[..., tuple[Any, ...]] | None = None,
         queued: bool = False,
+        paged: bool = False,
     ) -> None:
         """Name a method. `result` is the type of its answer, for the API document.
 
-        `queued`: its deadline is kept by the namespace's actor.
+        `queued`: a write (`writes.write` is its handler); its deadline is kept by the
+        namespace's actor. `paged`: a read (`results.read`), whose arguments are a query and how
+        many messages, None for all.
         """
         self.name = name
         self.summary = summary
@@ -103,6 +136,7 @@ class Method:
         self.result = result
         self.prepare = prepare
         self.queued = queued
+        self.paged = paged
 
     def arguments(self, parts: Sequence[msgspec.Raw]) -> tuple[Any, ...]:
         """Decode and check the arguments that follow the method's name in the array."""

@@ -11,12 +11,10 @@ from mdb.core.errors import AuthInvalidToken, InvalidRequest
 from mdb.core.messages import NamespaceRecord
 from mdb.core.times import iso_millis
 from mdb.database import NewNamespace
+from mdb.rpc import arguments as a
 from mdb.rpc.context import Context
 from mdb.rpc.method import Method, Parameter
 from mdb.rpc.results import encode
-
-LIST_DEFAULT = 100
-LIST_MAX = 1000
 
 # Bytes of a namespace's own description and metadata: they travel with each listing.
 DESCRIPTION_LIMIT = 10_000
@@ -54,6 +52,13 @@ class Deleted(msgspec.Struct, rename="camel"):
     namespace: str
     deleted_at: str
     messages_deleted: int
+
+
+class Rotated(msgspec.Struct, rename="camel"):
+    """A namespace's new token, which is not shown again."""
+
+    namespace: str
+    token: str
 
 
 class Listed(msgspec.Struct, rename="camel"):
@@ -135,15 +140,15 @@ def _prepare_delete(namespace: str) -> tuple[str]:
 
 async def _delete(context: Context, namespace: str) -> bytes:
     context.check_own(namespace)
-    deleted_at, count = await context.database.delete_namespace(namespace)
+    # An owner means the one that the token is of, whatever bears its id by now.
+    own = None if context.is_admin else context.namespace.record.incarnation
+    deleted_at, count = await context.database.delete_namespace(namespace, incarnation=own)
     return encode(Deleted(namespace, iso_millis(deleted_at), count))
 
 
 def _prepare_list(options: ListOptions | None) -> tuple[int, int]:
     options = options or ListOptions()
-    limit = LIST_DEFAULT if options.limit is None else options.limit
-    if not 1 <= limit <= LIST_MAX:
-        raise InvalidRequest(f"limit must be from 1 to {LIST_MAX}", path="$[1].limit")
+    limit = a.listing_limit(options.limit, "$[1]")
     offset = options.offset or 0
     if not 0 <= offset < 2**63:
         raise InvalidRequest("offset must not be negative", path="$[1].offset")
@@ -177,6 +182,11 @@ async def _info(context: Context, namespace: str) -> bytes:
             None if stats.last_activity is None else iso_millis(stats.last_activity),
         )
     )
+
+
+async def _rotate(context: Context, namespace: str) -> bytes:
+    context.check_own(namespace)
+    return encode(Rotated(namespace, await context.database.rotate_token(namespace)))
 
 
 def _raw(record: NamespaceRecord) -> msgspec.Raw | None:
@@ -220,6 +230,15 @@ METHODS = (
         (_ID,),
         _info,
         result=Info,
+        prepare=_prepare_id,
+    ),
+    Method(
+        "ns.rotateToken",
+        "Replace a namespace's token; the old one stops at once, and its subscriptions end.",
+        "own",
+        (_ID,),
+        _rotate,
+        result=Rotated,
         prepare=_prepare_id,
     ),
 )

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 
 import msgspec
+import trio
 
-from mdb.core.ids import format_uuid
-from mdb.core.messages import Append, Query, Written
+from mdb.core.errors import DeadlinePassed
+from mdb.core.messages import Query
 from mdb.namespace import Namespace
+from mdb.rpc.context import Context
+from mdb.rpc.limits import PAGE_TIMEOUT
 
 encode = msgspec.json.encode
 
@@ -21,16 +24,6 @@ class WriteResult(msgspec.Struct):
     id: str
 
 
-def written_one(append: Append, written: Written) -> bytes:
-    """Encode the result of a single write."""
-    position, global_position = written.positions[0]
-    return b'{"position":%d,"globalPosition":%d,"id":"%b"}' % (
-        position,
-        global_position,
-        format_uuid(append.messages[0].id).encode(),
-    )
-
-
 class ReadBody:
     """The answer of a read that is larger than a page: read and sent page by page.
 
@@ -41,31 +34,44 @@ class ReadBody:
     def __init__(self, namespace: Namespace, query: Query, first: bytes, rest: int | None) -> None:
         """`first`: the rows read already. `query`, `rest`: what is still to be read."""
         self._namespace = namespace
-        self._query = query
-        self._first = first
+        self._query: Query | None = query
+        self._first: bytes | None = b"[" + first
         self._rest = rest
+        self._ended = False
+
+    async def next(self) -> bytes | None:
+        """Return the next piece of the array's text, which may be empty; None after the last.
+
+        Raises what the read raises, `DeadlinePassed` where a page takes too long.
+        """
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        if self._query is not None:
+            with trio.move_on_after(PAGE_TIMEOUT):
+                page, self._query, self._rest = await self._namespace.page(self._query, self._rest)
+                return b"," + page if page else b""
+            raise DeadlinePassed("a page could not be read in time")
+        if self._ended:
+            return None
+        self._ended = True
+        return b"]"
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Yield the array's text."""
-        yield b"[" + self._first
-        query: Query | None = self._query
-        rest = self._rest
-        while query is not None:
-            page, query, rest = await self._namespace.page(query, rest)
-            if page:
-                yield b"," + page
-        yield b"]"
+        while (piece := await self.next()) is not None:
+            yield piece
 
 
-async def read_result(namespace: Namespace, query: Query, limit: int | None) -> bytes | ReadBody:
-    """Read the answer's first page, and all of it if that is all.
+async def read(context: Context, query: Query, limit: int | None) -> bytes | ReadBody:
+    """Read the answer's first page, and all of it if that is all: the handler of every read.
 
     `limit` None: everything up to the present head.
     """
-    page, following, rest = await namespace.page(query, limit)
+    page, following, rest = await context.namespace.page(query, limit)
     if following is None:
         return b"[" + page + b"]"
-    return ReadBody(namespace, following, page, rest)
+    return ReadBody(context.namespace, following, page, rest)
 
 
 def joined(parts: Sequence[bytes]) -> bytes:

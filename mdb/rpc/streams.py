@@ -5,31 +5,48 @@ from __future__ import annotations
 from typing import Any
 
 from mdb.core.errors import InvalidRequest
-from mdb.core.messages import Append, StreamQuery
+from mdb.core.messages import Append, NewMessage, StreamQuery
 from mdb.core.names import check_message_type, check_stream_name
+from mdb.core.versions import merge_expected
 from mdb.rpc import arguments as a
 from mdb.rpc.context import Context
 from mdb.rpc.limits import MESSAGE_BYTES
 from mdb.rpc.method import Method, Parameter
-from mdb.rpc.results import ReadBody, WriteResult, encode, read_result, written_one
+from mdb.rpc.results import WriteResult, encode, read
+from mdb.rpc.writes import BATCH, SINGLE, Form, write
+from mdb.writing import AtIndex, check_count, check_ids
 
 
 def _prepare_write(
     stream: str, message: a.MessageArgument, options: a.WriteOptions | None
-) -> tuple[Append]:
+) -> tuple[Append, Form]:
     check_stream_name(stream, "$[1]")
     given_id = None if options is None else options.id
-    new = a.message(message, stream, given_id, "$[2]", MESSAGE_BYTES)
+    new = a.message(message, stream, given_id, "$[2]", id_path="$[3].id", limit=MESSAGE_BYTES)
     expected = None if options is None else options.expected_version
     if expected is None:
-        return (Append((new,)),)
-    a.expected_version(expected, "$[3].expectedVersion")
-    return (Append((new,), ((stream, expected),)),)
+        return Append((new,)), SINGLE
+    return Append((new,), merge_expected([(stream, expected, "$[3].expectedVersion")])), SINGLE
 
 
-async def _write(context: Context, append: Append) -> bytes:
-    written = await context.namespace.append(append, context.deadline)
-    return written_one(append, written)
+def _prepare_batch(
+    stream: str, messages: list[a.BatchMessageArgument], options: a.VersionOption | None
+) -> tuple[Append, Form]:
+    check_stream_name(stream, "$[1]")
+    check_count(len(messages), "$[2]")
+    new: list[NewMessage] = []
+    for index, message in enumerate(messages):
+        path = f"$[2][{index}]"
+        with AtIndex(index):
+            new.append(
+                a.message(
+                    message, stream, message.id, path, id_path=f"{path}.id", limit=MESSAGE_BYTES
+                )
+            )
+    check_ids(new, "$[2][{}].id")
+    expected = None if options is None else options.expected_version
+    expect = merge_expected([(stream, expected, "$[3].expectedVersion")])
+    return Append(tuple(new), expect), BATCH
 
 
 def _prepare_get(
@@ -48,11 +65,6 @@ def _prepare_get(
         type=a.message_type(options.type, "$[2]"),
     )
     return query, None if size == -1 else size
-
-
-async def _get(context: Context, query: StreamQuery, limit: int | None) -> bytes | ReadBody:
-    context.check_unbounded(limit)
-    return await read_result(context.namespace, query, limit)
 
 
 def _prepare_last(stream: str, options: a.TypeOption | None) -> tuple[str, str | None]:
@@ -87,9 +99,23 @@ METHODS = (
             Parameter("message", a.MessageArgument),
             Parameter("options", a.WriteOptions, required=False),
         ),
-        _write,
+        write,
         result=WriteResult,
         prepare=_prepare_write,
+        queued=True,
+    ),
+    Method(
+        "stream.writeBatch",
+        "Write messages to one stream, all or nothing.",
+        "namespace",
+        (
+            _STREAM,
+            Parameter("messages", list[a.BatchMessageArgument]),
+            Parameter("options", a.VersionOption, required=False),
+        ),
+        write,
+        result=list[WriteResult],
+        prepare=_prepare_batch,
         queued=True,
     ),
     Method(
@@ -97,9 +123,10 @@ METHODS = (
         "Read a stream.",
         "namespace",
         (_STREAM, Parameter("options", a.StreamReadOptions, required=False)),
-        _get,
+        read,
         result=list[Any],
         prepare=_prepare_get,
+        paged=True,
     ),
     Method(
         "stream.last",

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from mdb.rpc import categories, namespaces, streams, system, utilities
+from mdb.rpc import (
+    categories,
+    namespace_reads,
+    namespaces,
+    streams,
+    system,
+    transactions,
+    utilities,
+)
 from mdb.rpc.method import Method
 
 METHODS: dict[str, Method] = {
     method.name: method
-    for family in (streams, categories, namespaces, utilities, system)
+    for family in (
+        streams,
+        categories,
+        namespace_reads,
+        transactions,
+        namespaces,
+        utilities,
+        system,
+    )
     for method in family.METHODS
 }

@@ -103,7 +103,7 @@ def _from_environment(environ: Mapping[str, str]) -> Iterable[tuple[Setting, obj
             if setting.environment in environ:
                 problem = f"{setting.environment} is set too; only one of them may be"
                 raise ConfigurationError(setting.name, variable, problem)
-            yield setting, _secret(setting, variable, value), variable
+            yield setting, read_secret(setting, variable, value), variable
         else:
             raise ConfigurationError(
                 variable, "the environment", _unknown(variable, [*_BY_VARIABLE, *_BY_FILE_VARIABLE])
@@ -120,8 +120,11 @@ def _is_of_others(variable: str, value: str) -> bool:
     )
 
 
-def _secret(setting: Setting, variable: str, path: str) -> str:
-    """Read a secret's file; the line break at its end does not count."""
+def read_secret(setting: Setting, variable: str, path: str) -> str:
+    """Read a secret's file, which `variable` names; the line break at its end does not count.
+
+    Raises `ConfigurationError`, which never quotes what the file holds.
+    """
     try:
         with Path(path).open("rb") as file:
             content = file.read(_SECRET_LIMIT + 1)

@@ -36,9 +36,14 @@ def _sqlite_memory(_request: pytest.FixtureRequest, _directory: Path) -> tuple[s
     return ("--db-url=sqlite://:memory:",)
 
 
+def _postgres(request: pytest.FixtureRequest, _directory: Path) -> tuple[str, ...]:
+    return (f"--db-url={request.getfixturevalue('database_url')}",)
+
+
 MAKERS: dict[str, Callable[[pytest.FixtureRequest, Path], tuple[str, ...]]] = {
     "sqlite-file": _sqlite_file,
     "sqlite-memory": _sqlite_memory,
+    "postgres": _postgres,
 }
 
 # Those that outlive the process.

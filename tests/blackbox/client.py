@@ -165,7 +165,7 @@ class Follower:
         self._leave_after = leave_after
         self._changed = threading.Condition()
         self._ended = False
-        self._fault: BaseException | None = None
+        self._fault: Exception | None = None
         self._http = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LIMIT)
         headers = {"Authorization": f"Bearer {token}"}
         if last_id is not None:
@@ -226,7 +226,7 @@ class Follower:
             self.clean_end = True
         except BROKEN:
             pass  # hung up, or the server was killed: no final chunk
-        except BaseException as fault:
+        except Exception as fault:
             self._fault = fault
         finally:
             with self._changed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+import pytest
 from fixtures.server import Server
 
 from blackbox.backends import TOKEN, Backend
@@ -14,6 +15,7 @@ from blackbox.ledger import Ledger, check_on, retry_open
 ROUNDS = (1, 400, 900, 1400, 1900)
 
 
+@pytest.mark.timeout(300)  # six starts; each wait in it has its own bound
 def test_what_was_answered_survives_kill_9_five_times(lasting: Backend) -> None:
     ledger = Ledger()
     for answers in ROUNDS:

@@ -8,20 +8,22 @@ from mdb.core.versions import first_conflict, merge_expected
 
 
 def test_each_stream_is_expected_once_in_order_of_mention():
-    pairs = [("b", 3), ("a", None), ("a", -1), ("b", 3), ("c", None)]
-    assert merge_expected(pairs) == (("b", 3), ("a", -1))
+    wanted = [("b", 3, "$"), ("a", None, "$"), ("a", -1, "$"), ("b", 3, "$"), ("c", None, "$")]
+    assert merge_expected(wanted) == (("b", 3), ("a", -1))
 
 
 def test_two_versions_of_one_stream_must_agree():
     with pytest.raises(InvalidRequest) as caught:
-        merge_expected([("a", 3), ("b", 1), ("a", 4)], "$[2].check")
+        merge_expected([("a", 3, "$[1]"), ("b", 1, "$[1]"), ("a", 4, "$[2].check")])
     assert caught.value.details == {"path": "$[2].check"}
     assert "do not agree" in caught.value.message
 
 
-def test_a_version_below_minus_one_is_refused():
-    with pytest.raises(InvalidRequest):
-        merge_expected([("a", -2)])
+@pytest.mark.parametrize("version", [-2, 2**63])
+def test_a_version_that_no_stream_can_have_is_refused(version):
+    with pytest.raises(InvalidRequest) as caught:
+        merge_expected([("a", version, "$[3]")])
+    assert caught.value.details == {"path": "$[3]"}
 
 
 def test_the_first_stream_at_another_version_is_the_conflict():

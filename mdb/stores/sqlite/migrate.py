@@ -25,12 +25,12 @@ def migrate(db: apsw.Connection, scope: Scope, where: str) -> int:
     schema as it was. Raises `MigrationError` (see `migrations.pending`).
     """
     shipped = available("sqlite", scope)
-    if not pending(shipped, _applied(db), where):
+    if not pending(shipped, applied(db), where):
         return 0
     # The write lock: of two servers that start at once the second waits, then finds it done.
     db.execute("BEGIN IMMEDIATE")
     try:
-        todo = pending(shipped, _applied(db), where)
+        todo = pending(shipped, applied(db), where)
         db.execute(_TABLE)
         for migration in todo:
             _apply(db, migration)
@@ -42,7 +42,8 @@ def migrate(db: apsw.Connection, scope: Scope, where: str) -> int:
     return len(todo)
 
 
-def _applied(db: apsw.Connection) -> list[Applied]:
+def applied(db: apsw.Connection) -> list[Applied]:
+    """Return the migrations that a database holds."""
     if not db.pragma("table_info", "schema_migrations"):
         return []
     rows = db.execute("SELECT version, name, checksum FROM schema_migrations")

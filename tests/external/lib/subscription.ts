@@ -98,7 +98,8 @@ export class Subscription implements AsyncIterable<Poke>, AsyncIterator<Poke> {
     this.#resume = null;
     this.#retryMs = options.retryMs ?? DEFAULTS.retryMs;
     if (options.signal?.aborted) this.#abort.abort();
-    options.signal?.addEventListener("abort", () => this.close(), { once: true });
+    const untilClosed = { once: true, signal: this.#abort.signal };
+    options.signal?.addEventListener("abort", () => this.close(), untilClosed);
   }
 
   [Symbol.asyncIterator](): this {
@@ -140,19 +141,18 @@ export class Subscription implements AsyncIterable<Poke>, AsyncIterator<Poke> {
   }
 
   async #open(resume: string | null): Promise<void> {
-    const attempt = new AbortController();
-    const stop = () => attempt.abort();
-    this.#abort.signal.addEventListener("abort", stop, { once: true });
-    const timer = setTimeout(stop, this.#silenceMs);
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), this.#silenceMs);
     try {
-      const response = await this.#connect(resume, attempt.signal);
+      const signal = AbortSignal.any([this.#abort.signal, late.signal]);
+      const response = await this.#connect(resume, signal);
       if (!response.ok) throw await refusal(response);
       if (response.body === null) throw new ConnectionError("the answer has no body");
       this.#reader = response.body.getReader();
       this.#decoder = new SseDecoder();
       this.#utf8 = new TextDecoder();
       this.#ready = false;
-      // The signal of the attempt stays with the body: only close() may use it from here on.
+      // The signal stays with the body: from here on only close() may use it.
       clearTimeout(timer);
       while (!this.#ready) {
         if (!(await this.#pull())) throw new ConnectionError("ended before it was ready");
@@ -173,22 +173,22 @@ export class Subscription implements AsyncIterable<Poke>, AsyncIterator<Poke> {
     const silence = new Promise<null>((resolve) => {
       timer = setTimeout(() => resolve(null), this.#silenceMs);
     });
+    let piece: Awaited<ReturnType<Reader["read"]>> | null;
     try {
-      const piece = await Promise.race([reader.read(), silence]);
-      if (piece === null || piece.done) {
-        this.#drop();
-        return false;
-      }
-      const text = this.#utf8.decode(piece.value, { stream: true });
-      for (const item of this.#decoder.push(text)) this.#take(item);
-      return true;
+      piece = await Promise.race([reader.read(), silence]);
     } catch {
       // A connection that broke is an ended one: what it did not bring, the next one brings.
-      this.#drop();
-      return false;
+      piece = null;
     } finally {
       clearTimeout(timer);
     }
+    if (piece === null || piece.done) {
+      this.#drop();
+      return false;
+    }
+    const text = this.#utf8.decode(piece.value, { stream: true });
+    for (const item of this.#decoder.push(text)) this.#take(item);
+    return true;
   }
 
   #take(item: SseItem): void {

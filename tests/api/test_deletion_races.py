@@ -1,0 +1,74 @@
+"""Deletion, while other calls of the same namespace are on their way."""
+
+import pytest
+import trio
+from fixtures.served import server
+
+from mdb.core.errors import AuthUnauthorized, NamespaceNotFound
+from mdb.database import NewNamespace
+
+MESSAGE = {"type": "T", "data": {}}
+
+
+async def test_of_two_deletions_at_once_one_succeeds(served):
+    answers = []
+
+    async def delete():
+        answers.append(await served.call("ns.delete", "tests"))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(delete)
+    assert sorted(answer.status for answer in answers) == [200, 403, 403, 403, 403]
+    assert {a.code for a in answers if a.status == 403} == {"AUTH_UNAUTHORIZED"}
+
+
+async def test_calls_beside_a_deletion_are_carried_out_or_refused(served):
+    codes = set()
+
+    async def use(n):
+        for _ in range(5):
+            for parts in (
+                ("stream.write", f"s-{n}", MESSAGE),
+                ("stream.get", f"s-{n}"),
+                ("category.get", "s"),
+                ("ns.info", "tests"),
+            ):
+                answer = await served.call(*parts)
+                codes.add(200 if answer.status == 200 else answer.code)
+
+    async with trio.open_nursery() as nursery:
+        for n in range(8):
+            nursery.start_soon(use, n)
+        assert (await served.call("ns.delete", "tests")).status == 200
+    assert codes <= {200, "AUTH_UNAUTHORIZED"}
+    assert (await served.call("stream.get", "s-1")).code == "AUTH_UNAUTHORIZED"
+
+
+async def test_a_token_that_was_looked_up_before_a_deletion_is_not_taken_after_it(monkeypatch):
+    async with server() as served:
+        db, token = served.database, served.own
+        find_token = db.store.find_token
+
+        async def slow_find_token(digest):
+            found = await find_token(digest)
+            monkeypatch.undo()
+            await db.delete_namespace("tests")
+            await db.create_namespace(NewNamespace("tests"))
+            return found
+
+        monkeypatch.setattr(db.store, "find_token", slow_find_token)
+        assert (await served.call("ns.delete", "tests", token=token)).code == "AUTH_UNAUTHORIZED"
+        assert (await served.call("ns.info", "tests", token=served.admin)).status == 200
+
+
+async def test_an_owner_never_deletes_what_was_made_anew_under_the_same_id(served):
+    db = served.database
+    old = await db.authenticate(served.own)
+    await db.delete_namespace("tests")
+    await served.create("tests")
+    with pytest.raises(NamespaceNotFound):
+        await db.delete_namespace("tests", incarnation=old.record.incarnation)
+    assert (await served.call("ns.info", "tests", token=served.admin)).status == 200
+    with pytest.raises(AuthUnauthorized):
+        await db.authenticate(served.own)
