@@ -34,16 +34,23 @@ class Bridge:
         Raises `Lost` for whatever says that the connection is gone, asyncio's own cancellation
         included, which no supervisor would catch; other errors of the driver as they are.
         """
-        try:
+        with _Translated():
             run = trio_asyncio.aio_as_trio(_limited, loop=self._loop)
             result: T = await run(function, args, limit)
-        except asyncio.CancelledError as exc:
-            raise Lost("the call was ended with its event loop") from exc
-        except Exception as exc:
-            if is_lost(exc):
-                raise Lost(one_line(exc)) from exc
-            raise
         return result
+
+
+class _Translated:
+    """Makes `Lost` of what stands for it on the other side; trio's `Cancelled` goes through."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, exc: BaseException | None, _traceback: object) -> None:
+        if isinstance(exc, asyncio.CancelledError):
+            raise Lost("the call was ended with its event loop") from exc
+        if exc is not None and is_lost(exc):
+            raise Lost(one_line(exc)) from exc
 
 
 async def _limited(function: Callable[..., Awaitable[T]], args: tuple[Any, ...], limit: float) -> T:

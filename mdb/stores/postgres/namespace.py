@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+import asyncpg
 import trio
 
 from actors import OutcomeUnknown, Unavailable
@@ -158,10 +159,13 @@ class PostgresNamespace:
         schema = self.record.location
         try:
             return await self._pool.run(kind, function, *args, schema=schema, limit=limit)
-        except Exception as exc:
-            if may_be_gone(exc) and not await self._exists():
-                raise Gone from exc
-            raise
+        except asyncpg.PostgresError as exc:
+            if not may_be_gone(exc):
+                raise
+            fault = exc
+        if await self._exists():
+            raise fault
+        raise Gone from fault
 
     async def _exists(self) -> bool:
         schema = self.record.location

@@ -86,16 +86,21 @@ class Slots:
         waiter = _Waiter(kind, trio.Event())
         self._waiting.append(waiter)
         try:
-            with trio.fail_after(SLOT_LIMIT):
+            with trio.move_on_after(SLOT_LIMIT):
                 await waiter.granted.wait()
-        except BaseException as exc:
-            if waiter.granted.is_set():
-                self.give(kind)
-            else:
-                self._waiting.remove(waiter)
-            if isinstance(exc, trio.TooSlowError):
-                raise Saturated(f"no database connection within {SLOT_LIMIT:g} s") from exc
+                return
+        except BaseException:
+            self._leave(waiter)
             raise
+        self._leave(waiter)
+        raise Saturated(f"no database connection within {SLOT_LIMIT:g} s")
+
+    def _leave(self, waiter: _Waiter) -> None:
+        """Stop waiting; a place that was granted in the same moment goes to the next."""
+        if waiter.granted.is_set():
+            self.give(waiter.kind)
+        else:
+            self._waiting.remove(waiter)
 
     def give(self, kind: Kind) -> None:
         """Give a place back, to the first of those who wait for one that it can have."""
@@ -185,14 +190,16 @@ class Pool:
         return chosen
 
     async def _connect(self) -> Session:
+        session: Session | None = None
         self._open += 1
         try:
-            return await self._bridge.call(self._connector.connect, limit=CONNECT_LIMIT)
-        except BaseException as exc:
-            self._open -= 1
-            if isinstance(exc, Refused | asyncpg.PostgresError):
-                raise Lost(one_line(exc)) from exc
-            raise
+            session = await self._bridge.call(self._connector.connect, limit=CONNECT_LIMIT)
+        except (Refused, asyncpg.PostgresError) as exc:
+            raise Lost(one_line(exc)) from exc
+        finally:
+            if session is None:
+                self._open -= 1
+        return session
 
     def _give_back(self, session: Session, kind: Kind, *, sound: bool) -> None:
         if session.closing is not None:

@@ -76,12 +76,13 @@ class PostgresStore:
             return await self._change(
                 registry.create, namespace, incarnation, token_digest, description, metadata
             )
-        except BackendUnavailable:
-            # Perhaps the connection broke after the commit: then it is there, and it is ours.
-            found = await self.find_namespace(namespace)
-            if found is not None and found.incarnation == str(incarnation):
-                return found
-            raise
+        except BackendUnavailable as exc:
+            fault = exc
+        # Perhaps the connection broke after the commit: then it is there, and it is ours.
+        found = await self.find_namespace(namespace)
+        if found is not None and found.incarnation == str(incarnation):
+            return found
+        raise fault
 
     async def delete_namespace(self, record: NamespaceRecord) -> tuple[int, int]:
         """Delete a namespace. See `Store.delete_namespace`. Its actor must have stopped."""
