@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 import trio
-from fixtures.openers import OPENERS
+from fixtures.openers import OPENERS, opener
 from fixtures.served import serving
 from fixtures.wire import Wire
 
@@ -16,9 +16,14 @@ CONNECTIONS = 50
 
 
 @pytest.fixture(params=OPENERS)
-async def served(request, lane):
+def make(request):
+    return opener(request, request.param)
+
+
+@pytest.fixture
+async def served(make, lane):
     async with (
-        OPENERS[request.param]() as url,
+        make() as url,
         mdb.open(url) as database,
         serving(database, lane=lane) as running,
     ):
