@@ -17,7 +17,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
@@ -89,7 +89,7 @@ async def serve(
     settings = settings or Settings()
     draining = trio.Event() if draining is None else draining
     if isinstance(database, str):
-        async with driver_loop(database), open_database(database) as opened:
+        async with driver_loop(database), _opened(database, settings) as opened:
             await _serve(opened, settings, host, port, draining, task_status=task_status)
     else:
         await _serve(database, settings, host, port, draining, task_status=task_status)
@@ -153,6 +153,15 @@ async def _drain(database: Database, draining: trio.Event) -> None:
 def _first(group: BaseExceptionGroup[OSError]) -> OSError:
     inner = group.exceptions[0]
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
+
+
+def _opened(url: str, settings: Settings) -> AbstractAsyncContextManager[Database]:
+    return open_database(
+        url,
+        poll_interval=settings.poll_interval,
+        listen_url=settings.listen_url,
+        listen=settings.listen == "on",
+    )
 
 
 def _limits(settings: Settings) -> Limits:
@@ -232,7 +241,7 @@ async def _run(
     task_status: trio.TaskStatus[int],
 ) -> None:
     url = settings.database
-    async with driver_loop(url), open_database(url) as database:
+    async with driver_loop(url), _opened(url, settings) as database:
         token, replaced = await database.ensure_default(settings.token)
         if replaced:
             log.warning("the admin token was replaced by the one that is set")

@@ -66,11 +66,15 @@ class Namespace:
         store: NamespaceStore,
         running: Actors,
     ) -> None:
-        """Made by `Database`. `running` starts the namespace's actor when it is needed."""
+        """Made by `Database`. `running` starts the namespace's actor when it is needed.
+
+        `gone`: it was deleted. `revoked`: how often its token was replaced.
+        """
         self.record = record
         self.store = store
-        self.feed = Feed()
+        self.feed = Feed(ordered=store.ordered, look_soon=store.look_soon)
         self.gone = False
+        self.revoked = 0
         self._actors = running
 
     def actor(self) -> actors.GroupCommitActor[Append, Outcome]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from types import TracebackType
 
 import msgspec
@@ -27,6 +26,8 @@ _RETRY = 1000
 
 # The empty id makes an EventSource forget the one it had, which means nothing here.
 _RESET = b"id:\nevent: reset\ndata: {}\n\n"
+
+_GONE = b"event: gone\ndata: {}\n\n"
 
 # A filtered subscription is told its progress when it has moved so far without a poke.
 _PROGRESS = 1000
@@ -162,24 +163,28 @@ class Subscriptions:
     async def _stream(
         self, namespace: Namespace, wanted: Wanted, offer: AbstractContextManager[None]
     ) -> EventStream:
-        head = 0
-        if wanted.start is None or wanted.resume is not None:
-            head = await namespace.store.head()
-        reset = wanted.resume is not None and wanted.resume > head
-        after = self._after(wanted, head, reset=reset)
+        revoked = namespace.revoked
+        reset = wanted.resume is not None and wanted.resume > await namespace.store.head()
+        # What is still being written below the head comes from now on, too.
+        end = 0 if wanted.start is not None else await namespace.store.settled_head()
+        after = self._after(wanted, end, reset=reset)
         follow = wanted.follow
         if wanted.resume is not None and not reset:
             follow = msgspec.structs.replace(follow, min_position=0)
-        register = partial(namespace.follow, follow, after)
+
+        def register() -> Follower | None:
+            # A token replaced since it was judged opens nothing any more.
+            return namespace.follow(follow, after) if namespace.revoked == revoked else None
+
         return EventStream(register, self._keep_alive, offer, reset=reset)
 
     @staticmethod
-    def _after(wanted: Wanted, head: int, *, reset: bool) -> int:
+    def _after(wanted: Wanted, end: int, *, reset: bool) -> int:
         """Return the global position above which the subscription begins."""
         if wanted.resume is not None and not reset:
             return wanted.resume
         if wanted.start is None:
-            return head
+            return end
         # A stream's start is a stream position, which its filter knows.
         return 0 if wanted.follow.kind == "stream" else max(wanted.start - 1, 0)
 
@@ -191,17 +196,20 @@ class EventStream(ResponseBody):
     when the client is gone or the stream has ended.
     """
 
-    _follower: Follower
+    _follower: Follower | None = None
 
     def __init__(
         self,
-        register: Callable[[], Follower],
+        register: Callable[[], Follower | None],
         keep_alive: float,
         offer: AbstractContextManager[None],
         *,
         reset: bool,
     ) -> None:
-        """`reset`: tell the client that the event it had seen is not of this history."""
+        """`register`: takes the place in the feed; None: what it was opened for is gone.
+
+        `reset`: tell the client that the event it had seen is not of this history.
+        """
         self._register = register
         self._keep_alive = keep_alive
         self._offer = offer
@@ -214,7 +222,10 @@ class EventStream(ResponseBody):
     async def __aenter__(self) -> EventStream:
         """Begin to be sent. Sync, so that it is done whole or not at all."""
         self._follower = self._register()
-        self._told = self._follower.upto
+        if self._follower is None:
+            self._first = iter([*self._first, _GONE])
+        else:
+            self._told = self._follower.upto
         self._offer.__enter__()
         return self
 
@@ -226,7 +237,8 @@ class EventStream(ResponseBody):
     ) -> None:
         """Give the place in the feed back. Sync, so cancellation does not matter."""
         self._offer.__exit__(None, None, None)
-        self._follower.close()
+        if self._follower is not None:
+            self._follower.close()
 
     def __aiter__(self) -> EventStream:
         """Iterate over the frames."""
@@ -237,7 +249,7 @@ class EventStream(ResponseBody):
         first = next(self._first, None)
         if first is not None:
             return first
-        if self._ended:
+        if self._ended or self._follower is None:
             raise StopAsyncIteration
         deadline = trio.current_time() + self._keep_alive
         try:
@@ -253,7 +265,7 @@ class EventStream(ResponseBody):
         except Ended as end:
             self._ended = True
             if end.reason == "gone":
-                return b"event: gone\ndata: {}\n\n"
+                return _GONE
             raise StopAsyncIteration from None
 
     def _progress_of(self, delivery: Delivery) -> bytes:

@@ -23,7 +23,7 @@ from mdb.core.messages import (
     StreamQuery,
 )
 from mdb.stores.base import PAGE_BYTES, POKES_WINDOW
-from mdb.stores.postgres.session import Session
+from mdb.stores.postgres.session import Row, Session
 from mdb.stores.postgres.sql import NamespaceQueries
 
 # The range of a bigint; a position beyond it means the same as the bound.
@@ -89,26 +89,57 @@ async def version(session: Session, queries: NamespaceQueries, stream: str) -> i
     return position
 
 
-async def settled_head(session: Session, queries: NamespaceQueries) -> int:
-    """Return the global position up to which nothing that is not there yet will come to be.
-
-    All that is written under the namespace's lock is committed in the order of its positions, so
-    it is the highest that is visible. (A row inserted past the lock could still fill a gap below.)
-    """
+async def head(session: Session, queries: NamespaceQueries) -> int:
+    """Return the highest global position that is visible."""
     position: int = await session.value(queries["head"])
     return position
 
 
 async def pokes(
-    session: Session, queries: NamespaceQueries, follow: Follow, after: int, limit: int
+    session: Session,
+    queries: NamespaceQueries,
+    follow: Follow,
+    after: int,
+    limit: int,
+    settled: int,
 ) -> PokePage:
-    """Read the next notices (see `NamespaceStore.pokes`)."""
+    """Read the next notices (see `NamespaceStore.pokes`).
+
+    `settled`: the settled head, known before this read began. Notices of everything go no further.
+    Those of a stream or a category do: its messages become visible in order. But as far as the
+    others are concerned, such a read has come to its last notice only, not to the head: below it,
+    a message of this category may still become visible that nobody of it overtook.
+    """
     after = min(after, _MAX - 1)
-    # The head is read first: what is at or below it stays as it is, so that the two statements
-    # need no common snapshot.
-    top = max(await settled_head(session, queries), after)
-    # A stream's index holds nothing but its own messages; the others skip what they filter out.
-    bound = top if follow.kind == "stream" else min(top, after + POKES_WINDOW)
+    if follow.kind == "all":
+        top = max(settled, after)
+    else:
+        # The head is read first; what comes above it meanwhile is left to the next read.
+        top = max(await head(session, queries), after)
+    scanned = after
+    while True:
+        # A stream's index holds nothing but its own messages; the others skip what they filter out.
+        bound = top if follow.kind == "stream" else min(top, scanned + POKES_WINDOW)
+        rows = await _pokes(session, queries, follow, scanned, bound, limit)
+        if rows or bound >= top or bound <= settled:
+            break
+        scanned = bound  # above the settled head no progress can be reported
+    found = tuple(Poke(*row) for row in rows)
+    if len(found) == limit:
+        return PokePage(found, found[-1].global_position, more=True)
+    safe = max(min(bound, settled), after)
+    upto = max(found[-1].global_position, safe) if found else safe
+    return PokePage(found, upto, more=bound < top)
+
+
+async def _pokes(
+    session: Session,
+    queries: NamespaceQueries,
+    follow: Follow,
+    after: int,
+    bound: int,
+    limit: int,
+) -> list[Row]:
     arguments: tuple[Any, ...]
     match follow.kind:
         case "stream":
@@ -118,10 +149,7 @@ async def pokes(
             arguments = (follow.name, after, bound, follow.correlation, member, size, limit)
         case "all":
             arguments = (after, bound, limit)
-    rows = await session.fetch(queries[f"{follow.kind}_pokes"], *arguments)
-    found = tuple(Poke(*row) for row in rows)
-    upto = found[-1].global_position if len(found) == limit else bound
-    return PokePage(found, upto, more=upto < top)
+    return await session.fetch(queries[f"{follow.kind}_pokes"], *arguments)
 
 
 async def message_count(session: Session, queries: NamespaceQueries) -> int:
