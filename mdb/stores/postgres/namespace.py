@@ -89,12 +89,12 @@ class PostgresNamespace:
         try:
             with writing():
                 outcomes = await self._transact(writes.commit, questions, COMMIT_LIMIT)
-            self._tell(outcomes)
-            return outcomes
         except Unavailable as exc:
             if attempt.sent and isinstance(exc.__cause__, Lost):
                 raise OutcomeUnknown(f"the connection was lost: {exc.__cause__}") from exc
             raise
+        self._tell(outcomes)
+        return outcomes
 
     async def settle(self, questions: Sequence[Append]) -> Sequence[Outcome | None]:
         """Find out what became of a batch. See `NamespaceStore.settle`."""

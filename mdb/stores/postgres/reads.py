@@ -23,7 +23,7 @@ from mdb.core.messages import (
     StreamQuery,
 )
 from mdb.stores.base import PAGE_BYTES, POKES_WINDOW
-from mdb.stores.postgres.session import Row, Session
+from mdb.stores.postgres.session import Session
 from mdb.stores.postgres.sql import NamespaceQueries
 
 # The range of a bigint; a position beyond it means the same as the bound.
@@ -95,7 +95,7 @@ async def head(session: Session, queries: NamespaceQueries) -> int:
     return position
 
 
-async def pokes(
+async def pokes(  # noqa: PLR0917  (called through the pool, which passes positions)
     session: Session,
     queries: NamespaceQueries,
     follow: Follow,
@@ -111,16 +111,15 @@ async def pokes(
     a message of this category may still become visible that nobody of it overtook.
     """
     after = min(after, _MAX - 1)
-    if follow.kind == "all":
-        top = max(settled, after)
-    else:
-        # The head is read first; what comes above it meanwhile is left to the next read.
-        top = max(await head(session, queries), after)
+    # The head is read first; what comes above it meanwhile is left to the next read.
+    end = settled if follow.kind == "all" else await head(session, queries)
+    top = max(end, after)
     scanned = after
     while True:
         # A stream's index holds nothing but its own messages; the others skip what they filter out.
         bound = top if follow.kind == "stream" else min(top, scanned + POKES_WINDOW)
-        rows = await _pokes(session, queries, follow, scanned, bound, limit)
+        name, arguments = _poke_plan(follow, scanned, bound, limit)
+        rows = await session.fetch(queries[name], *arguments)
         if rows or bound >= top or bound <= settled:
             break
         scanned = bound  # above the settled head no progress can be reported
@@ -132,24 +131,18 @@ async def pokes(
     return PokePage(found, upto, more=bound < top)
 
 
-async def _pokes(
-    session: Session,
-    queries: NamespaceQueries,
-    follow: Follow,
-    after: int,
-    bound: int,
-    limit: int,
-) -> list[Row]:
-    arguments: tuple[Any, ...]
+def _poke_plan(follow: Follow, after: int, bound: int, limit: int) -> tuple[str, tuple[Any, ...]]:
+    """Choose the named query and its arguments."""
     match follow.kind:
         case "stream":
-            arguments = (follow.name, min(follow.min_position, _MAX), after, bound, limit)
+            first = min(follow.min_position, _MAX)
+            return "stream_pokes", (follow.name, first, after, bound, limit)
         case "category":
             member, size = follow.group or (None, None)
-            arguments = (follow.name, after, bound, follow.correlation, member, size, limit)
+            filters = (follow.correlation, member, size)
+            return "category_pokes", (follow.name, after, bound, *filters, limit)
         case "all":
-            arguments = (after, bound, limit)
-    return await session.fetch(queries[f"{follow.kind}_pokes"], *arguments)
+            return "all_pokes", (after, bound, limit)
 
 
 async def message_count(session: Session, queries: NamespaceQueries) -> int:

@@ -127,7 +127,7 @@ class Listener:
         backoff = Backoff()
         while True:
             try:
-                raw, lost = await self._bridge.call(self._listen, limit=CONNECT_LIMIT)
+                raw, lost = await self._connect()
             except _FAULTS as exc:
                 log.info("other servers' writes are found by polling alone: %s", one_line(exc))
                 await backoff.pause()
@@ -143,6 +143,9 @@ class Listener:
                 raw.terminate()
             log.info("the connection that hears of other servers' writes was lost")
             await backoff.pause()
+
+    async def _connect(self) -> tuple[Driver, trio.Event]:
+        return await self._bridge.call(self._listen, limit=CONNECT_LIMIT)
 
     async def _listen(self) -> tuple[Driver, trio.Event]:
         # The same judgement of the server as for any connection: a standby tells of nothing.

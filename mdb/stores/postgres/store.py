@@ -201,8 +201,8 @@ async def open_store(
     """Connect to a database; the registry is created, or brought up to date.
 
     `url`: see `connect.parse_url`. `watching`: how it learns of what others write. The namespaces'
-    schemas are brought up to date when they are first used. Raises `OpenError` with one line for the operator. The store works for any task,
-    wherever it was started, until the block ends.
+    schemas are brought up to date when they are first used. Raises `OpenError` with one line for
+    the operator. The store works for any task, wherever it was started, until the block ends.
     """
     address = parse_url(url)
     async with open_bridge() as bridge:
