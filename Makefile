@@ -67,6 +67,12 @@ test-external: $(VENV)/run.stamp ## run the TypeScript suite of tests/external a
 		"$$bun" test; \
 	fi
 
+SEEDS ?= 10
+
+.PHONY: soak
+soak: $(VENV)/test.stamp ## run the torture of subscriptions for longer; SEEDS=10 runs, each with a seed
+	SEEDS=$(SEEDS) SECONDS_EACH=$(or $(SECONDS_EACH),20) $(BIN)/python -m pytest -s tests/torture $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/test.stamp ## run the benchmarks
 	$(BIN)/python -m bench run $(ARGS)

@@ -57,6 +57,11 @@ CUT = (
     "where query ilike 'listen%' and datname = current_database()"
 )
 
+LISTENING = (
+    "select count(*) from pg_stat_activity "
+    "where query ilike 'listen%' and datname = current_database()"
+)
+
 STORED = f"""
 select stream_name, position, global_position,
   split_part(metadata->>'correlationStreamName', '-', 1) as correlation
@@ -179,12 +184,25 @@ async def torture(
             following.start_soon(subscriber.run, finishing)
         async with trio.open_nursery() as writing:
             await storm.run(connections, writing)
-        everything = await stored()
         finishing.set()
+        if connections:
+            await write_unheard(connections[0], len(servers))
+        everything = await stored()
         settle(subscribers, everything)
         following.cancel_scope.deadline = trio.current_time() + SETTLE
     faults = [fault for s in subscribers if (fault := s.fault(everything)) is not None]
     return len(everything), faults
+
+
+async def write_unheard(conn: Connection, servers: int) -> None:
+    """Write when all is quiet, and tell nobody: a poll has to find it."""
+    with trio.fail_after(SETTLE):
+        while await conn.fetchval(LISTENING) < servers:
+            await trio.sleep(0.05)
+    for stream in ("c0-0", "c1-1", "c2-2"):
+        await conn.execute(
+            f"select {SCHEMA}.write_message(gen_random_uuid()::text, '{stream}', 'T', '{{}}')"
+        )
 
 
 def settle(subscribers: Sequence[Subscriber], everything: Sequence[Stored]) -> None:

@@ -59,7 +59,9 @@ class Subscriber:
         while not self.has_all:
             follower = self.chance.choice(self.servers).follow(self.follow, self.after)
             try:
-                for _ in range(self.chance.randint(1, 40)):
+                stays = self.chance.randint(1, 40)
+                while stays > 0 or finishing.is_set():
+                    stays -= 1
                     if self.has_all:
                         return
                     with trio.move_on_after(self.chance.uniform(0.2, 2.0)):
