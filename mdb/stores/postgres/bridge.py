@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -12,6 +13,8 @@ import trio_asyncio
 from mdb.stores.postgres.faults import Lost, is_lost, one_line
 
 T = TypeVar("T")
+
+log = logging.getLogger("mdb.stores.postgres.bridge")
 
 
 class Bridge:
@@ -58,6 +61,19 @@ async def _limited(function: Callable[..., Awaitable[T]], args: tuple[Any, ...],
         return await function(*args)
 
 
+def _note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what nobody waited for: by default it would end everything that runs on the loop.
+
+    The driver leaves such things behind. A connection that breaks while it is being opened by a
+    call that was cancelled is one: the future that it told of the break has no reader any more.
+    """
+    error = context.get("exception")
+    if error is not None and not isinstance(error, Exception):
+        loop.default_exception_handler(context)
+    else:
+        log.info("the driver left an error behind: %s", context.get("message"), exc_info=error)
+
+
 @asynccontextmanager
 async def open_bridge() -> AsyncGenerator[Bridge]:
     """Run an asyncio loop under trio for as long as the block runs.
@@ -70,6 +86,7 @@ async def open_bridge() -> AsyncGenerator[Bridge]:
     callers = trio_asyncio.current_loop.get()
     async with trio_asyncio.open_loop() as loop:
         trio_asyncio.current_loop.set(callers)
+        loop.set_exception_handler(_note)
         try:
             yield Bridge(loop)
         except Exception as exc:

@@ -55,6 +55,9 @@ class SqliteNamespace:
     `turn` is a lock where there is one connection for everything, else None.
     """
 
+    # One server owns the file, and one connection writes it.
+    ordered = True
+
     def __init__(
         self,
         record: NamespaceRecord,
@@ -141,6 +144,13 @@ class SqliteNamespace:
     async def head(self) -> int:
         """Return the namespace's head. See `NamespaceStore.head`."""
         return await self._read(reads.head)
+
+    async def settled_head(self) -> int:
+        """Return the head: nothing comes below it. See `NamespaceStore.settled_head`."""
+        return await self.head()
+
+    def look_soon(self) -> None:
+        """Do nothing: nobody else writes. See `NamespaceStore.look_soon`."""
 
     async def pokes(self, follow: Follow, after: int, limit: int) -> PokePage:
         """Read notices. See `NamespaceStore.pokes`."""

@@ -14,7 +14,7 @@ import trio
 
 from mdb.core.errors import NamespaceNotFound
 from mdb.core.messages import NamespaceRecord
-from mdb.stores.base import OpenError
+from mdb.stores.base import OpenError, Watched
 from mdb.stores.migrations import MigrationError
 from mdb.stores.sqlite import files, registry
 from mdb.stores.sqlite.connect import (
@@ -183,6 +183,9 @@ class SqliteStore:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 30), reading():
                 return await self._writers.run(lambda: function(self._metadata), None)
             raise trio.TooSlowError
+
+    async def watch(self, watched: Watched) -> None:
+        """Do nothing: one server owns the directory. See `Store.watch`."""
 
     async def sweep(self) -> None:
         """Finish the creations and deletions that a crash interrupted."""
