@@ -11,6 +11,7 @@ from quart.wrappers.response import ResponseBody
 from quart_trio import QuartTrio
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
 from mdb.core.errors import (
     BackendError,
@@ -72,6 +73,10 @@ def build_app(
 
     @app.get("/subscribe", provide_automatic_options=False)
     async def subscribe() -> Response:
+        if request.method == "HEAD":
+            # Werkzeug takes it for a GET, but its client has its answer with the head: nobody
+            # would be there to end the stream for.
+            raise WrongMethod(valid_methods=["GET"])
         stream, headers = await subscriptions.open(
             _single(request.args),
             authorization=request.headers.get("Authorization"),
