@@ -108,7 +108,11 @@ async def pokes(
     # need no common snapshot.
     top = max(await settled_head(session, queries), after)
     # A stream's index holds nothing but its own messages; the others skip what they filter out.
-    bound = top if follow.kind == "stream" else min(top, after + POKES_WINDOW)
+    bound = top
+    if follow.kind != "stream" and top - after > POKES_WINDOW:
+        # The window begins at a message: imports may leave wide gaps.
+        first = await session.value(queries["next_global_position"], after)
+        bound = min(top, first - 1 + POKES_WINDOW)
     arguments: tuple[Any, ...]
     match follow.kind:
         case "stream":
