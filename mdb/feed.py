@@ -97,6 +97,17 @@ class Feed:
             if isinstance(outcome, Written) and not outcome.repeated:
                 self._publish(append, outcome)
 
+    def note_import(self, upto: int) -> None:
+        """Tell every subscriber to read the database: messages up to `upto` came in unpublished.
+
+        `upto` 0: it is not known whether they did.
+        """
+        self.hub.wake()
+        if self._ordered:
+            self.upto = max(self.upto, upto)
+        else:
+            self._look_soon()
+
     def _publish(self, append: Append, written: Written) -> None:
         first, last = written.positions[0][1], written.positions[-1][1]
         after = written.after

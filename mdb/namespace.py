@@ -47,6 +47,7 @@ class Namespace(Writing, Reading):
         self.feed = Feed(ordered=store.ordered, look_soon=store.look_soon)
         self.gone = False
         self.revoked = 0
+        self.importing = False
         self._actors = running
 
     def actor(self) -> actors.GroupCommitActor[Append, Outcome]:

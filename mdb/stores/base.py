@@ -10,11 +10,13 @@ driver's error as `__cause__`. Reads may be cancelled at any time and leave noth
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
 from mdb.core.messages import (
     Append,
     CategoryInfo,
+    ExportPage,
     Follow,
     NamespaceRecord,
     NamespaceStats,
@@ -22,6 +24,8 @@ from mdb.core.messages import (
     Page,
     PokePage,
     Query,
+    Selection,
+    StoredMessage,
     StreamInfo,
 )
 
@@ -35,6 +39,30 @@ POKES_WINDOW = 100_000
 
 class OpenError(Exception):
     """A store can't be opened. The message is one line for the operator."""
+
+
+class Importer(Protocol):
+    """Messages on their way in: staged beside the namespace, then moved into it at once.
+
+    Used by one task. Errors that lie in a message carry its number in `details["line"]`.
+    """
+
+    async def stage(self, messages: Sequence[tuple[int, StoredMessage]]) -> None:
+        """Take in the next messages, each with its line's number; nobody sees them yet.
+
+        Their global positions rise, over all calls. Raises `PositionExists` where a stream does
+        not go on without a gap from what was staged of it before.
+        """
+
+    async def move(self) -> None:
+        """Put all that was staged into the namespace, in one transaction; durable on return.
+
+        The namespace's writes wait meanwhile, and new ones go above the highest position moved.
+        Raises `PositionExists` where the first position does not lie above the namespace's head
+        or a stream stands elsewhere than its first message goes on, `MessageIdConflict` for an id
+        that is stored or staged twice, after which nothing was moved; `WriteUncertain` where that
+        could not be found out. Cancelled, everything was moved or nothing.
+        """
 
 
 class NamespaceStore(Protocol):
@@ -113,6 +141,23 @@ class NamespaceStore(Protocol):
         everything to the settled head, others, which become visible in order, to the head itself.
         `upto` then is the settled head at the time of the read, the last notice, or `after`,
         whichever is highest.
+        """
+        ...
+
+    async def export_page(
+        self, selection: Selection, after: int, upto: int, limit: int
+    ) -> ExportPage:
+        """Read the messages of a selection above `after`, up to `upto`, by global position.
+
+        Looks at `limit` messages of the selected categories at most, and stops at `PAGE_BYTES`.
+        """
+        ...
+
+    def begin_import(self) -> AbstractAsyncContextManager[Importer]:
+        """Make a place to stage an import in; at the block's end it is gone, in every case.
+
+        One at a time. What a crash leaves of it is swept when the store is next opened, at the
+        latest. Raises `BackendUnavailable`, `BackendError`, `Overloaded`.
         """
         ...
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TypeVar
 
 import asyncpg
@@ -15,6 +16,7 @@ from mdb.core.messages import (
     AllQuery,
     Append,
     CategoryInfo,
+    ExportPage,
     Follow,
     NamespaceRecord,
     NamespaceStats,
@@ -22,13 +24,15 @@ from mdb.core.messages import (
     Page,
     PokePage,
     Query,
+    Selection,
     StreamInfo,
     Written,
 )
-from mdb.stores.base import POKES_WINDOW
+from mdb.stores.base import POKES_WINDOW, Importer
 from mdb.stores.migrations import MigrationError
-from mdb.stores.postgres import reads, registry, settled, writes
+from mdb.stores.postgres import exports, reads, registry, settled, writes
 from mdb.stores.postgres.faults import Gone, Lost, may_be_gone, reading, writing
+from mdb.stores.postgres.importer import importing
 from mdb.stores.postgres.migrate import SCRIPT_LIMIT, migrate_namespace
 from mdb.stores.postgres.news import News
 from mdb.stores.postgres.pool import Kind, Pool
@@ -40,6 +44,10 @@ T = TypeVar("T")
 # Seconds for one commit. The actor's own limit is above it, so the outcome is known to be open
 # here, where it can be said which session was at it.
 COMMIT_LIMIT = 25.0
+
+# Seconds that a commit waits, before it begins, for an import that this server moves in. What
+# another server moves in is waited for in the database, within its lock timeout.
+MOVE_PATIENCE = 20.0
 
 # Seconds for one look at what became of a commit.
 SETTLE_LIMIT = 15.0
@@ -71,6 +79,7 @@ class PostgresNamespace:
         self._migrated = False
         self._migrating = trio.Lock()
         self._attempt = writes.Attempt()
+        self._moved: trio.Event | None = None
 
     # The write side. One task, the namespace's actor, calls these.
 
@@ -86,6 +95,7 @@ class PostgresNamespace:
 
     async def commit(self, questions: Sequence[Append]) -> Sequence[Outcome]:
         """Write a batch. See `NamespaceStore.commit`."""
+        await self._wait_for_move()
         self._attempt = attempt = writes.Attempt()
         try:
             with writing():
@@ -99,6 +109,7 @@ class PostgresNamespace:
 
     async def settle(self, questions: Sequence[Append]) -> Sequence[Outcome | None]:
         """Find out what became of a batch. See `NamespaceStore.settle`."""
+        await self._wait_for_move()
         with writing():
             found = await self._transact(writes.settle, questions, SETTLE_LIMIT)
         self._tell(found)
@@ -118,11 +129,36 @@ class PostgresNamespace:
         except BackendUnavailable as exc:
             raise Unavailable(exc.message) from exc
 
+    async def _wait_for_move(self) -> None:
+        if self._moved is None:
+            return
+        with trio.move_on_after(MOVE_PATIENCE):
+            while self._moved is not None:
+                await self._moved.wait()
+            return
+        raise Unavailable("an import is being moved in")
+
     async def release(self) -> None:
         """Do nothing: between two commits nothing is held."""
 
     async def close(self) -> None:
         """Do nothing: between two commits nothing is held."""
+
+    # Imports. Any task, one import at a time.
+
+    def begin_import(self) -> AbstractAsyncContextManager[Importer]:
+        """Stage an import. See `NamespaceStore.begin_import`."""
+        return importing(self._pool, self._queries, self._moving, self.migrate)
+
+    @contextmanager
+    def _moving(self) -> Iterator[None]:
+        """Let this server's writes wait here, in order, and not for the database's lock."""
+        self._moved = trio.Event()
+        try:
+            yield
+        finally:
+            self._moved.set()
+            self._moved = None
 
     # The read side. Any task, at any time.
 
@@ -177,6 +213,12 @@ class PostgresNamespace:
     def look_soon(self) -> None:
         """See `NamespaceStore.look_soon`."""
         self._news.look_soon(self.record.incarnation)
+
+    async def export_page(
+        self, selection: Selection, after: int, upto: int, limit: int
+    ) -> ExportPage:
+        """Read a page of an export. See `NamespaceStore.export_page`."""
+        return await self._read(exports.export_page, selection, (after, upto), limit)
 
     async def message_count(self) -> int:
         """Count messages. See `NamespaceStore.message_count`."""

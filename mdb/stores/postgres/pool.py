@@ -38,6 +38,9 @@ SLOT_LIMIT = 10.0
 # Calls that may wait for a place. Each is a task that somebody holds on to already.
 MAX_WAITING = 10_000
 
+# Sessions that may be hired at a time, beyond the pool's size.
+MAX_HIRED = 4
+
 # Seconds a session gets to end in good order (its cancel request answered) before it is dropped.
 CLOSE_LIMIT = 5.0
 
@@ -123,6 +126,7 @@ class Pool:
         self._slots = Slots(connector.address.pool_size)
         self._idle: list[Session] = []  # the last used is the last
         self._open = 0
+        self._hired = 0
         self._closed = False
 
     @property
@@ -175,6 +179,27 @@ class Pool:
         session.schemas.add(schema)
         self._give_back(session, kind, sound=True)
         return result
+
+    async def hire(self) -> Hired:
+        """Open a session for somebody's own use, to be dismissed; it takes no place of `run`.
+
+        At most `MAX_HIRED` at a time. Raises `Lost`, `Saturated`.
+        """
+        if self._closed:
+            raise Lost("the store is closed")
+        if self._hired >= MAX_HIRED:
+            raise Saturated("too many imports are under way")
+        self._hired += 1
+        try:
+            return Hired(self, self._bridge, await self._connect())
+        except BaseException:
+            self._hired -= 1
+            raise
+
+    def take_back(self, session: Session) -> None:
+        """Close a session that was hired."""
+        self._hired -= 1
+        self._drop(session)
 
     def _pick(self, schema: str) -> Session | None:
         """Take an idle session: one that knows the schema, else the last used."""
@@ -233,6 +258,31 @@ class Pool:
         self._open -= len(idle)
         with trio.move_on_after(CLOSE_LIMIT + 1, shield=True):
             await self._bridge.call(_close_all, idle, limit=CLOSE_LIMIT + 1)
+
+
+class Hired:
+    """A session outside of the pool's places, for one task. From `Pool.hire`."""
+
+    def __init__(self, pool: Pool, bridge: Bridge, session: Session) -> None:
+        """Made by `Pool.hire`."""
+        self._pool = pool
+        self._bridge = bridge
+        self._session = session
+        self._dismissed = False
+
+    async def call(self, function: Callable[..., Awaitable[T]], *args: object, limit: float) -> T:
+        """Run `function(session, *args)`, an asyncio function, for `limit` seconds at most.
+
+        Cancelled, the function is cancelled, and its end is waited for. Raises `Lost`, and what
+        the function raises.
+        """
+        return await self._bridge.call(function, self._session, *args, limit=limit)
+
+    def dismiss(self) -> None:
+        """Close the session at once, with all that is its own. May be called twice."""
+        if not self._dismissed:
+            self._dismissed = True
+            self._pool.take_back(self._session)
 
 
 async def _guarded(

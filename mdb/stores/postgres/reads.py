@@ -117,7 +117,11 @@ async def pokes(  # noqa: PLR0917  (called through the pool, which passes positi
     scanned = after
     while True:
         # A stream's index holds nothing but its own messages; the others skip what they filter out.
-        bound = top if follow.kind == "stream" else min(top, scanned + POKES_WINDOW)
+        bound = top
+        if follow.kind != "stream" and top - scanned > POKES_WINDOW:
+            # The window begins at a message: imports may leave wide gaps.
+            first = await session.value(queries["next_global_position"], scanned)
+            bound = min(top, max(first - 1, scanned) + POKES_WINDOW)
         name, arguments = _poke_plan(follow, scanned, bound, limit)
         rows = await session.fetch(queries[name], *arguments)
         if rows or bound >= top or bound <= settled:

@@ -37,6 +37,7 @@ log = logging.getLogger("mdb.stores.sqlite")
 # cores and a disk busy, and a slow read never takes a writer's place.
 WRITERS = 4
 READERS = 4
+IMPORTERS = 2
 
 # Idle read connections kept over all namespaces: three file handles and some 100 KiB each.
 IDLE_READERS = 64
@@ -57,6 +58,8 @@ class SqliteStore:
         self._turn = trio.Lock()
         self._writers = Workers(WRITERS)
         self._readers = Workers(READERS) if directory is not None else self._writers
+        # Imports take no writer's place: a move lasts for seconds.
+        self._importers = Workers(IMPORTERS) if directory is not None else self._writers
         self._idle = IdleReaders(IDLE_READERS)
         self._connections: dict[str, FileConnections | MemoryConnections] = {}
         self._namespaces: dict[str, SqliteNamespace] = {}
@@ -77,6 +80,7 @@ class SqliteStore:
                 self._connections_of(record),
                 writers=self._writers,
                 readers=self._readers,
+                importers=self._importers,
                 turn=trio.Lock() if memory else None,
             )
         return known
@@ -188,9 +192,12 @@ class SqliteStore:
         """Do nothing: one server owns the directory. See `Store.watch`."""
 
     async def sweep(self) -> None:
-        """Finish the creations and deletions that a crash interrupted."""
+        """Finish the creations and deletions, and undo the imports, that a crash interrupted."""
 
         def sweep(db: apsw.Connection) -> None:
+            for path in [] if self._directory is None else files.leftover_imports(self._directory):
+                log.warning("sweeping what is left of an import, %s", path.name)
+                files.remove(path)
             for location in registry.unfinished(db):
                 log.warning("sweeping what is left of namespace file %s", location)
                 if self._directory is not None:
@@ -216,6 +223,7 @@ class SqliteStore:
         await self._writers.aclose()
         if self._readers is not self._writers:
             await self._readers.aclose()
+            await self._importers.aclose()
 
 
 @asynccontextmanager
