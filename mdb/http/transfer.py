@@ -144,8 +144,8 @@ async def gzipped(blocks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, 
         async for block in blocks:
             packed = await trio.to_thread.run_sync(packer.compress, block)
             if packed:
-                yield packed
-        yield packer.flush()
+                yield packed  # noqa: ASYNC119  (the caller closes the generator in every case)
+        yield packer.flush()  # noqa: ASYNC119  (the caller closes the generator in every case)
 
 
 def _event(value: Mapping[str, object]) -> bytes:
@@ -176,7 +176,7 @@ async def run_import(
                 await job.feed(data)
                 if job.imported != told:
                     told = job.imported
-                    yield _progress(job)
+                    yield _progress(job)  # noqa: ASYNC119  (the caller closes the generator in every case)
             await job.finish()
     except MdbError as refused:
         if refused.status >= _OURS:
@@ -248,7 +248,7 @@ class ImportEvents(ResponseBody):
         traceback: TracebackType | None,
     ) -> None:
         """End it, waiting until it has cleaned up, which is bounded in time."""
-        await self._run.__aexit__(exc_type, exc, traceback)
+        await self._run.__aexit__(exc_type, exc, traceback)  # noqa: ASYNC102  (bounded in time by what it waits for)
 
     def __aiter__(self) -> ImportEvents:
         """Iterate over the events."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 import msgspec
 
 from mdb.core import jsonrules, names, tokens
-from mdb.core.errors import AuthInvalidToken, InvalidRequest
+from mdb.core.errors import AuthInvalidToken, InvalidRequest, MdbError, NamespaceNotFound
 from mdb.core.messages import NamespaceRecord
 from mdb.core.times import iso_millis
 from mdb.database import NewNamespace
@@ -15,6 +16,9 @@ from mdb.rpc import arguments as a
 from mdb.rpc.context import Context
 from mdb.rpc.method import Method, Parameter
 from mdb.rpc.results import encode
+from mdb.stores.base import Store
+
+T = TypeVar("T")
 
 # Bytes of a namespace's own description and metadata: they travel with each listing.
 DESCRIPTION_LIMIT = 10_000
@@ -159,16 +163,33 @@ async def _list(context: Context, limit: int, offset: int) -> bytes:
     store = context.database.store
     found = []
     for record in await store.list_namespaces(limit, offset):
-        count = await store.namespace(record).message_count()
-        created_at = iso_millis(record.created_at)
-        found.append(Listed(record.id, record.description, created_at, count))
+        count = await _unless_gone(store, record, store.namespace(record).message_count)
+        if count is not None:
+            created_at = iso_millis(record.created_at)
+            found.append(Listed(record.id, record.description, created_at, count))
     return encode(found)
+
+
+async def _unless_gone(
+    store: Store, record: NamespaceRecord, read: Callable[[], Awaitable[T]]
+) -> T | None:
+    """Read something of a namespace; None where it fails because the namespace was deleted."""
+    try:
+        return await read()
+    except MdbError:
+        found = await store.find_namespace(record.id)
+        if found is not None and found.incarnation == record.incarnation:
+            raise
+        return None
 
 
 async def _info(context: Context, namespace: str) -> bytes:
     context.check_own(namespace)
     record = (await context.database.namespace(namespace)).record
-    stats = await context.database.store.namespace(record).stats()
+    store = context.database.store
+    stats = await _unless_gone(store, record, store.namespace(record).stats)
+    if stats is None:
+        raise NamespaceNotFound(f"namespace {namespace} not found")
     return encode(
         Info(
             record.id,

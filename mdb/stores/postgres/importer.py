@@ -50,7 +50,7 @@ class PostgresImporter:
                     staging.move, self._queries, attempt, MOVE_LIMIT, limit=MOVE_LIMIT
                 )
             except Lost as exc:
-                if attempt.sent and await self._stands(attempt):
+                if attempt.sent and await self._stands(attempt):  # noqa: ASYNC120  (cancelled, the cancellation is what is raised)
                     return
                 raise Lost(f"nothing was imported: {exc}") from exc
 

@@ -107,11 +107,11 @@ async def move(
         await session.raw.execute(queries["staging_move"], timeout=limit)
         await session.value(queries["staging_sequence"])
     except asyncpg.UniqueViolationError as exc:
-        await transaction.rollback()
+        await transaction.rollback()  # noqa: ASYNC120  (the driver is used from asyncio, where this is no checkpoint of trio)
         raise await _explanation(session, queries) from exc
     except Exception:
         if not session.is_closed:
-            await transaction.rollback()
+            await transaction.rollback()  # noqa: ASYNC120  (the driver is used from asyncio, where this is no checkpoint of trio)
         raise
     attempt.sent = True
     await transaction.commit()

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -241,6 +246,12 @@ class SqliteNamespace:
             # A connection whose function never ended stays with it.
             for db in done:
                 self._connections.give_back(db)
+
+    @asynccontextmanager
+    async def undisturbed(self) -> AsyncGenerator[None]:
+        """Keep everybody off a connection that serves reads and writes alike, to close it."""
+        async with self._turn or nullcontext():
+            yield
 
     async def _exclusive(
         self, workers: Workers, run: Callable[[], T], interrupt: Callable[[], None] | None = None

@@ -139,7 +139,8 @@ class SqliteStore:
             self._forget(db, record)
             return deleted_at
 
-        return await self._registry(delete), count
+        async with self.namespace(record).undisturbed():
+            return await self._registry(delete), count
 
     def _forget(self, db: apsw.Connection, record: NamespaceRecord) -> None:
         """Drop a namespace's connections and file, then its row in the registry."""
