@@ -72,6 +72,7 @@ SEEDS ?= 10
 .PHONY: soak
 soak: $(VENV)/test.stamp ## run the torture of subscriptions for longer; SEEDS=10 runs, each with a seed
 	SEEDS=$(SEEDS) SECONDS_EACH=$(or $(SECONDS_EACH),20) $(BIN)/python -m pytest -s tests/torture $(ARGS)
+	$(BIN)/python -m tests.torture.slow_subscribers
 
 .PHONY: bench
 bench: $(VENV)/test.stamp ## run the benchmarks
