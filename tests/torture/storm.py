@@ -197,8 +197,9 @@ async def torture(
 async def write_unheard(conn: Connection, servers: int) -> None:
     """Write when all is quiet, and tell nobody: a poll has to find it."""
     with trio.fail_after(SETTLE):
-        while await conn.fetchval(LISTENING) < servers:  # noqa: ASYNC110  (the database tells nobody who listens)
+        while await conn.fetchval(LISTENING) < servers:  # noqa: ASYNC110  (nobody sets an event)
             await trio.sleep(0.05)
+    await trio.sleep(1)  # until the servers have looked at what they missed
     for stream in ("c0-0", "c1-1", "c2-2"):
         await conn.execute(
             f"select {SCHEMA}.write_message(gen_random_uuid()::text, '{stream}', 'T', '{{}}')"
