@@ -67,9 +67,12 @@ test-external: $(VENV)/run.stamp ## run the TypeScript suite of tests/external a
 		"$$bun" test; \
 	fi
 
+SEEDS ?= 10
+
 .PHONY: soak
-soak: $(VENV)/test.stamp ## hold every store against a model, 500 random histories each
+soak: $(VENV)/test.stamp ## try longer: 500 random histories on every store, then SEEDS=10 storms of subscribers
 	MESSAGEDB_TEST_EXAMPLES=500 $(BIN)/python -m pytest --timeout=0 tests/contract/test_model.py $(ARGS)
+	SEEDS=$(SEEDS) SECONDS_EACH=$(or $(SECONDS_EACH),20) $(BIN)/python -m pytest -s tests/torture $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/test.stamp ## run the benchmarks

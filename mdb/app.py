@@ -17,6 +17,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Final
 
@@ -87,7 +88,7 @@ async def serve(
     settings = settings or Settings()
     draining = trio.Event() if draining is None else draining
     if isinstance(database, str):
-        async with open_database(database) as opened:
+        async with _opened(database, settings) as opened:
             await _serve(opened, settings, host, port, draining, task_status=task_status)
     else:
         await _serve(database, settings, host, port, draining, task_status=task_status)
@@ -153,6 +154,15 @@ def _first(group: BaseExceptionGroup[OSError]) -> OSError:
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
+def _opened(url: str, settings: Settings) -> AbstractAsyncContextManager[Database]:
+    return open_database(
+        url,
+        poll_interval=settings.poll_interval,
+        listen_url=settings.listen_url,
+        listen=settings.listen == "on",
+    )
+
+
 def _limits(settings: Settings) -> Limits:
     return Limits(
         max_connections=settings.max_connections,
@@ -211,7 +221,7 @@ async def _run(
     task_status: trio.TaskStatus[int],
 ) -> None:
     url = settings.database
-    async with open_database(url) as database:
+    async with _opened(url, settings) as database:
         token, replaced = await database.ensure_default(settings.token)
         if replaced:
             log.warning("the admin token was replaced by the one that is set")

@@ -27,6 +27,7 @@ from mdb.core.errors import (
     Overloaded,
 )
 from mdb.core.messages import NamespaceRecord
+from mdb.elsewhere import Elsewhere
 from mdb.namespace import DEFAULT, Namespace
 from mdb.stores.base import OpenError, Store
 from mdb.writing import Actors
@@ -50,6 +51,9 @@ ROTATE_LIMIT = 30.0
 # Stored in a digest's place where no token was made yet. No text is known whose SHA-256 is this,
 # and no request brings a digest, so it lets nobody in.
 _NO_TOKEN = bytes(32)
+
+# Seconds between two looks for what others wrote to the same database.
+POLL_INTERVAL = 0.5
 
 # Seconds a stopping database gives its actors to write what they were given.
 DRAIN_LIMIT = 10.0
@@ -210,15 +214,28 @@ class Database:
                 await self.store.set_token(found.record, tokens.parse(token).digest)
         finally:
             # After a fault, too: what is still good is found again, what is not must be gone.
-            self._revocations += 1
             self._forget_tokens(found)
         if limit.cancelled_caught:
             raise BackendUnavailable("the database did not answer in time")
-        found.revoked += 1
-        found.feed.hub.end_subscriptions("gone")
+        self._revoke(found)
         return token
 
+    def _revoke(self, namespace: Namespace) -> None:
+        """Let no token of a namespace in any more before it was looked up; end subscriptions."""
+        self._forget_tokens(namespace)
+        namespace.revoked += 1
+        namespace.feed.hub.end_subscriptions("gone")
+
+    def _bury(self, namespace: Namespace) -> None:
+        """Take in that a namespace was deleted by another server."""
+        self._forget_tokens(namespace)
+        namespace.gone = True
+        self._namespaces.pop(namespace.record.incarnation, None)
+        self._deleted.add(namespace.id)
+        namespace.feed.hub.close("gone")
+
     def _forget_tokens(self, namespace: Namespace) -> None:
+        self._revocations += 1
         for digest in [d for d, n in self._tokens.items() if n is namespace]:
             del self._tokens[digest]
 
@@ -259,8 +276,12 @@ class Database:
             namespace.feed.hub.close("draining")
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
-        """Run the actors; for `open_database`."""
-        await self._actors.run(task_status=task_status)
+        """Run the actors, and learn of what others do; for `open_database`."""
+        elsewhere = Elsewhere(self._namespaces, self._tokens, revoke=self._revoke, bury=self._bury)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.store.watch, elsewhere)
+            await self._actors.run(task_status=task_status)
+            nursery.cancel_scope.cancel()
 
     async def aclose(self) -> None:
         """End the subscriptions, let the actors finish, bounded by `DRAIN_LIMIT` seconds."""
@@ -288,16 +309,30 @@ class _Allowance:
 
 
 @asynccontextmanager
-async def open_database(url: str) -> AsyncGenerator[Database]:
+async def open_database(
+    url: str,
+    *,
+    poll_interval: float = POLL_INTERVAL,
+    listen_url: str | None = None,
+    listen: bool = True,
+) -> AsyncGenerator[Database]:
     """Open a database for as long as the block runs; close it in order at its end.
 
     `url`: `sqlite:///data` (a data directory, relative; `sqlite:////var/lib/mdb` absolute),
     `sqlite://:memory:`, or `postgresql://user@host:5432/name` (several hosts, and the options that
-    the driver knows, are allowed). Raises `OpenError` with one line for the operator,
+    the driver knows, are allowed).
+
+    How long it may take until subscribers hear of what others write to the same Postgres:
+    `poll_interval`, seconds, above 0. They hear sooner of what other servers write: `listen_url` is
+    where to listen for that, if not at `url` (behind a transaction pooler, a direct address);
+    `listen` False leaves it to polling. Raises `OpenError` with one line for the operator,
     `InvalidRequest` for a URL it does not know. Cancelled, it still closes in order, within its
     limits.
     """
-    async with _opener(url)() as store, trio.open_nursery() as nursery:
+    async with (
+        _opener(url, poll_interval, listen_url, listen=listen)() as store,
+        trio.open_nursery() as nursery,
+    ):
         database = Database(store)
         await nursery.start(database.run)
         try:
@@ -307,7 +342,9 @@ async def open_database(url: str) -> AsyncGenerator[Database]:
             nursery.cancel_scope.cancel()
 
 
-def _opener(url: str) -> Callable[[], AbstractAsyncContextManager[Store]]:
+def _opener(
+    url: str, poll_interval: float, listen_url: str | None, *, listen: bool
+) -> Callable[[], AbstractAsyncContextManager[Store]]:
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         from mdb.stores import sqlite  # noqa: PLC0415  (only the driver that is used is loaded)
@@ -324,5 +361,6 @@ def _opener(url: str) -> Callable[[], AbstractAsyncContextManager[Store]]:
             from mdb.stores import postgres  # noqa: PLC0415
         except ImportError as exc:
             raise OpenError(str(exc)) from exc
-        return lambda: postgres.open_store(url)
+        watching = postgres.Watching(poll_interval, listen_url, listen)
+        return lambda: postgres.open_store(url, watching)
     raise OpenError(f"database URL: unknown scheme {parts.scheme!r}; expected sqlite or postgresql")

@@ -2,13 +2,14 @@
 
 One feed a namespace. Its actor publishes here after each commit, in commit order, and every
 subscriber hears of what matches its topic alone. The feed knows up to where the notices it
-published are complete; a commit that does not join on to that (someone else wrote in between)
-tells every subscriber to read the database from where it stands.
+published are complete; a commit that does not join on to that (someone else wrote in between, or
+may still write below it) tells every subscriber to read the database from where it stands. How far
+the database itself is complete is then found out by the store's watch, which says so (`advance`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -64,14 +65,31 @@ def matches(follow: Follow, notice: Notice) -> bool:
 class Feed:
     """Notices of one namespace, fanned out. Everything here is sync and never blocks."""
 
-    def __init__(self) -> None:
-        """Nothing was published yet."""
+    def __init__(
+        self, *, ordered: bool = True, look_soon: Callable[[], None] | None = None
+    ) -> None:
+        """Nothing was published yet.
+
+        `ordered`: messages become visible in the order of their global positions, so that what was
+        read up to a position is complete. `look_soon`: called where the feed has lost the thread.
+        """
         self.hub: Hub[Notice] = Hub()
         self.upto = 0
+        self._ordered = ordered
+        self._look_soon = look_soon or (lambda: None)
 
     def subscribe(self, follow: Follow) -> Subscription[Notice]:
         """Listen from now on. The subscriber then reads what came before from the database."""
+        if not self.hub:
+            # While nobody followed, nobody looked.
+            self._look_soon()
         return self.hub.subscribe(topic(follow), CAPACITY)
+
+    def advance(self, upto: int) -> None:
+        """Take in that the database is complete up to a global position."""
+        if upto > self.upto:
+            self.upto = upto
+            self.hub.wake()
 
     def publish(self, appends: Sequence[Append], outcomes: Sequence[Outcome]) -> None:
         """Publish what a commit wrote."""
@@ -79,15 +97,34 @@ class Feed:
             if isinstance(outcome, Written) and not outcome.repeated:
                 self._publish(append, outcome)
 
+    def note_import(self, upto: int) -> None:
+        """Tell every subscriber to read the database: messages up to `upto` came in unpublished.
+
+        `upto` 0: it is not known whether they did.
+        """
+        self.hub.wake()
+        if self._ordered:
+            self.upto = max(self.upto, upto)
+        else:
+            self._look_soon()
+
     def _publish(self, append: Append, written: Written) -> None:
         first, last = written.positions[0][1], written.positions[-1][1]
-        joins_on = written.after is not None and written.after <= self.upto
+        after = written.after
+        joins_on = after is not None and after <= self.upto
+        # Below the first one something may be missing that is still being written.
+        gapless = self._ordered or first - 1 == after
         contiguous = last - first + 1 == len(written.positions)
-        if not (joins_on and contiguous):
+        if joins_on and gapless and contiguous:
+            if self.hub:
+                self._fan_out(append, written)
+            self.upto = max(self.upto, last)
+        else:
             self.hub.wake()
-        elif self.hub:
-            self._fan_out(append, written)
-        self.upto = max(self.upto, last)
+            if self._ordered:
+                self.upto = max(self.upto, last)
+            elif self.hub:
+                self._look_soon()
 
     def _fan_out(self, append: Append, written: Written) -> None:
         for message, (position, at) in zip(append.messages, written.positions, strict=True):

@@ -14,7 +14,7 @@ import msgspec
 import trio
 
 from actors import Lagged, SubscriptionEnded
-from mdb.core.errors import BackendUnavailable, Overloaded
+from mdb.core.errors import AuthUnauthorized, BackendUnavailable, Overloaded
 from mdb.core.messages import Follow, Poke
 from mdb.feed import Feed, frame, matches
 from mdb.stores.base import NamespaceStore
@@ -88,6 +88,8 @@ class Follower:
             raise Ended(str(self._subscription.reason))
         try:
             page = await self._store.pokes(self.follow, self.upto, PAGE)
+        except AuthUnauthorized as exc:
+            raise Ended("gone") from exc  # it was deleted, by another server perhaps
         except (BackendUnavailable, Overloaded) as exc:
             log.warning("a subscriber waits for the database: %s", exc)
             await trio.sleep(self._retry)

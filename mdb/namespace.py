@@ -44,9 +44,10 @@ class Namespace(Writing, Reading):
         """
         self.record = record
         self.store = store
-        self.feed = Feed()
+        self.feed = Feed(ordered=store.ordered, look_soon=store.look_soon)
         self.gone = False
         self.revoked = 0
+        self.importing = False
         self._actors = running
 
     def actor(self) -> actors.GroupCommitActor[Append, Outcome]:

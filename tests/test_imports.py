@@ -21,7 +21,14 @@ LAYERS = (
     ("mdb.app",),
     ("mdb.http",),
     ("mdb.rpc",),
-    ("mdb.database", "mdb.namespace", "mdb.reading", "mdb.writing", "mdb.follow"),
+    (
+        "mdb.database",
+        "mdb.namespace",
+        "mdb.reading",
+        "mdb.writing",
+        "mdb.follow",
+        "mdb.transfer",
+    ),
     ("mdb.stores",),
     ("mdb.core",),
 )

@@ -7,8 +7,9 @@ what it imports. No proxy is used and no redirect followed.
 from __future__ import annotations
 
 import http.client
+import select
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -95,12 +96,46 @@ class Client:
         finally:
             self.close()  # what is left of the answer stands in the way of another
 
+    def upload(
+        self, path: str, headers: Mapping[str, str], pieces: Iterable[bytes]
+    ) -> Iterator[bytes]:
+        """Post what has no known length, in chunks; give the answer's pieces as they come.
+
+        The answer is read while the request is still being sent, and where it ends early no more
+        is sent. Raises as `call`, and what `pieces` does; left before its end, the request is
+        broken off, so that the server takes it for incomplete.
+        """
+        connection = self._connect()
+        try:
+            connection.putrequest("POST", self.target.prefix + path)
+            for name, value in self._headers({**headers, "Transfer-Encoding": "chunked"}).items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            answer = _Answering(self.target, connection)
+            for piece in pieces:
+                if not answer.send(b"%x\r\n%b\r\n" % (len(piece), piece)):
+                    break
+                while answer.is_waiting():
+                    yield answer.some()
+            else:
+                answer.send(b"0\r\n\r\n")
+            while found := answer.some():
+                yield found
+        except BROKEN as exc:
+            raise Lost(f"{self.target.url}: {_reason(exc)}") from exc
+        finally:
+            self.close()
+
+    def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        found = {"User-Agent": f"mdb/{VERSION}", **headers}
+        if self.target.token is not None:
+            found["Authorization"] = f"Bearer {self.target.token}"
+        return found
+
     def _request(
         self, verb: str, path: str, headers: Mapping[str, str], body: bytes | None = None
     ) -> http.client.HTTPResponse:
-        headers = {"User-Agent": f"mdb/{VERSION}", **headers}
-        if self.target.token is not None:
-            headers["Authorization"] = f"Bearer {self.target.token}"
+        headers = self._headers(headers)
         kept = self._connection
         if kept is not None:
             try:
@@ -166,6 +201,42 @@ class Client:
     ) -> None:
         """Close it."""
         self.close()
+
+
+class _Answering:
+    """A request that is being sent, and its answer, which may come before all of it is."""
+
+    def __init__(self, target: Target, connection: http.client.HTTPConnection) -> None:
+        self._target = target
+        self._connection = connection
+        self._socket = connection.sock
+        self._response: http.client.HTTPResponse | None = None
+        self._ended = False
+
+    def send(self, data: bytes) -> bool:
+        """Send; return False where the server does not want more."""
+        if self._ended:
+            return False
+        try:
+            self._socket.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            # It says why, in an answer that may still have come through.
+            return False
+        return True
+
+    def is_waiting(self) -> bool:
+        """Tell whether something of the answer has arrived."""
+        return not self._ended and bool(select.select([self._socket], [], [], 0)[0])
+
+    def some(self) -> bytes:
+        """Wait for the next piece of the answer; empty at its end."""
+        if self._response is None:
+            self._response = self._connection.getresponse()
+        if self._response.status != 200:
+            _read(self._target, self._response)
+        found = _some(self._target, self._response)
+        self._ended = not found
+        return found
 
 
 def _without_trailing_none(arguments: tuple[object, ...]) -> list[object]:

@@ -19,6 +19,7 @@ from mdb.cli import (
     namespaces,
     read,
     tail,
+    transfer,
     write,
 )
 from mdb.cli.failures import Failed, UsageError
@@ -47,6 +48,8 @@ def make_app() -> App:
     app.command(write.write, name="write")
     app.command(read.read, name="read")
     app.command(tail.tail, name="tail")
+    app.command(transfer.export, name="export")
+    app.command(transfer.import_, name="import")
     app.command(database.backup, name="backup")
     app.command(database.check, name="check")
     app.command(health.health, name="health")

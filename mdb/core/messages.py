@@ -137,6 +137,43 @@ class Page(msgspec.Struct, frozen=True, gc=False):
     more: bool
 
 
+class StoredMessage(msgspec.Struct, frozen=True, gc=False):
+    """A message with everything that is kept of it, as it is exported and imported.
+
+    `time`: microseconds since 1970, UTC. `correlation` is what `NewMessage` has under that name;
+    an export leaves it out.
+    """
+
+    id: bytes
+    stream: str
+    type: str
+    position: int
+    global_position: int
+    data: bytes
+    metadata: bytes | None
+    time: int
+    correlation: str | None = None
+
+
+class Selection(msgspec.Struct, frozen=True, gc=False):
+    """What an export holds: of these categories (None: of all), and of this time.
+
+    `since` is inclusive, `until` exclusive, both in microseconds since 1970, UTC.
+    """
+
+    categories: tuple[str, ...] | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+class ExportPage(msgspec.Struct, frozen=True, gc=False):
+    """Part of an export. `upto`: how far the read looked; `more`: read again from there."""
+
+    messages: tuple[StoredMessage, ...]
+    upto: int
+    more: bool
+
+
 class Poke(msgspec.Struct, frozen=True, gc=False):
     """Notice of one message: where it is, not what it is."""
 

@@ -11,6 +11,7 @@ from quart.wrappers.response import ResponseBody
 from quart_trio import QuartTrio
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
 from mdb.core.errors import (
     BackendError,
@@ -27,9 +28,10 @@ from mdb.http.cors import AllowedOrigins, cors_headers
 from mdb.http.limits import Limits
 from mdb.http.request_id import fresh_request_id, sane_request_id
 from mdb.http.subscribe import Subscriptions
+from mdb.http.transfer import Transfers
 from mdb.request_context import REQUEST_ID
 from mdb.rpc.dispatcher import Dispatcher
-from mdb.rpc.reply import Body, Reply
+from mdb.rpc.reply import Reply
 from mdb.rpc.testmode import TestMode
 from mdb.version import VERSION
 
@@ -72,18 +74,21 @@ def build_app(
 
     @app.get("/subscribe", provide_automatic_options=False)
     async def subscribe() -> Response:
+        if request.method == "HEAD":
+            # Werkzeug takes it for a GET, but its client has its answer with the head: nobody
+            # would be there to end the stream for.
+            raise WrongMethod(valid_methods=["GET"])
         stream, headers = await subscriptions.open(
             _single(request.args),
             authorization=request.headers.get("Authorization"),
             last_event_id=request.headers.get("Last-Event-ID"),
         )
-        response = Response(stream, 200, content_type="text/event-stream")
-        response.timeout = None
-        response.headers["Cache-Control"] = "no-store"
-        response.headers["X-Accel-Buffering"] = "no"
+        response = _events(stream)
         for name, value in headers:
             response.headers[name] = value
         return response
+
+    _add_transfers(app, Transfers(database, test_mode, limits, keep_alive))
 
     @app.get("/health")
     async def health() -> Response:
@@ -147,6 +152,38 @@ def build_app(
     return app
 
 
+def _add_transfers(app: QuartTrio, transfers: Transfers) -> None:
+    @app.get("/export")
+    async def export() -> Response:
+        compressed = request.accept_encodings.quality("gzip") > 0
+        blocks = await transfers.export(
+            _single(request.args),
+            authorization=request.headers.get("Authorization"),
+            compressed=compressed,
+        )
+        if request.method == "HEAD":
+            await blocks.aclose()
+            return Response(b"", 200, content_type="application/x-ndjson")
+        response = Response(_Chunks(blocks), 200, content_type="application/x-ndjson")
+        response.timeout = None
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Vary"] = "Accept-Encoding"
+        if compressed:
+            response.headers["Content-Encoding"] = "gzip"
+        return response
+
+    @app.post("/import")
+    async def import_() -> Response:
+        return _events(
+            await transfers.import_(
+                _single(request.args),
+                request.body,
+                authorization=request.headers.get("Authorization"),
+                encoding=request.headers.get("Content-Encoding"),
+            )
+        )
+
+
 def _single(query: MultiDict[str, str]) -> dict[str, str]:
     """Make the query a plain mapping; a parameter given twice has no one meaning."""
     for name, values in query.lists():
@@ -156,11 +193,19 @@ def _single(query: MultiDict[str, str]) -> dict[str, str]:
 
 
 def _response(reply: Reply) -> Response:
-    body = reply.body if isinstance(reply.body, bytes) else _Chunks(reply.body)
+    body = reply.body if isinstance(reply.body, bytes) else _Chunks(reply.body.chunks())
     response = Response(body, reply.status, content_type=reply.content_type)
     response.timeout = None
     for name, value in reply.headers:
         response.headers[name] = value
+    return response
+
+
+def _events(stream: ResponseBody) -> Response:
+    response = Response(stream, 200, content_type="text/event-stream")
+    response.timeout = None
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
     return response
 
 
@@ -185,10 +230,10 @@ def _of_http(error: HTTPException) -> MdbError:
 
 
 class _Chunks(ResponseBody):
-    """A `Body` as Quart sends it; its generator is closed whatever happens."""
+    """A generator as Quart sends it; it is closed whatever happens."""
 
-    def __init__(self, body: Body) -> None:
-        self._chunks: AsyncGenerator[bytes, None] = body.chunks()
+    def __init__(self, chunks: AsyncGenerator[bytes, None]) -> None:
+        self._chunks = chunks
 
     async def __aenter__(self) -> _Chunks:
         return self

@@ -3,11 +3,50 @@
 from typing import Final
 
 import trio
-from hypercorn.typing import ASGIReceiveCallable, ASGISendCallable, ASGISendEvent
+from hypercorn.typing import (
+    ASGIReceiveCallable,
+    ASGIReceiveEvent,
+    ASGISendCallable,
+    ASGISendEvent,
+)
+from quart import Request
 from quart_trio.asgi import TrioASGIHTTPConnection
+from quart_trio.wrappers.request import TrioBody
 
 # Longer than any send of the server may take: its own limit ends it first.
 _SHIELD_SECONDS: Final = 60.0
+
+
+# Paths whose requests are read while they arrive.
+STREAMED: Final = frozenset(("/import",))
+
+# Bytes of such a request that may wait to be read.
+_WAITING_BYTES: Final = 256 * 1024
+
+
+class StreamedBody(TrioBody):
+    """The body of a request of any size: what arrives waits until there is room for it.
+
+    Quart's own takes in all that the server has, however slowly it is read, and refuses what is
+    longer than a limit.
+    """
+
+    def __init__(self) -> None:
+        """No limit but that of what waits."""
+        super().__init__(None, None)
+        self._read = trio.Event()
+
+    async def __anext__(self) -> bytes:
+        """Return what has arrived. Cancelled, nothing of it is lost."""
+        data = await super().__anext__()
+        self._read.set()
+        return data
+
+    async def room(self) -> None:
+        """Wait until little enough is waiting."""
+        while len(self._data) > _WAITING_BYTES:
+            self._read = trio.Event()
+            await self._read.wait()
 
 
 class KeepAliveConnection(TrioASGIHTTPConnection):
@@ -33,3 +72,24 @@ class KeepAliveConnection(TrioASGIHTTPConnection):
                 await send(message)
 
         await super().__call__(receive, send_last_undisturbed)
+
+    async def handle_messages(  # type: ignore[override]
+        self, nursery: trio.Nursery, request: Request, receive: ASGIReceiveCallable
+    ) -> None:
+        """Take the request in until its client is gone."""
+        body = request.body
+        if not isinstance(body, StreamedBody):
+            await super().handle_messages(nursery, request, receive)
+            return
+
+        async def receive_when_there_is_room() -> ASGIReceiveEvent:
+            await body.room()
+            return await receive()
+
+        await super().handle_messages(nursery, request, receive_when_there_is_room)
+
+    def _create_request_from_scope(self, send: ASGISendCallable) -> Request:
+        request = super()._create_request_from_scope(send)
+        if request.path in STREAMED:
+            request.body = StreamedBody()
+        return request

@@ -165,11 +165,10 @@ class Subscriptions:
         self, namespace: Namespace, wanted: Wanted, offer: AbstractContextManager[None]
     ) -> EventStream:
         revoked = namespace.revoked
-        head = 0
-        if wanted.start is None or wanted.resume is not None:
-            head = await namespace.store.head()
-        reset = wanted.resume is not None and wanted.resume > head
-        after = self._after(wanted, head, reset=reset)
+        reset = wanted.resume is not None and wanted.resume > await namespace.store.head()
+        # What is still being written below the head comes from now on, too.
+        end = 0 if wanted.start is not None else await namespace.store.settled_head()
+        after = self._after(wanted, end, reset=reset)
         follow = wanted.follow
         if wanted.resume is not None and not reset:
             follow = msgspec.structs.replace(follow, min_position=0)
@@ -181,12 +180,12 @@ class Subscriptions:
         return EventStream(register, self._keep_alive, offer, reset=reset)
 
     @staticmethod
-    def _after(wanted: Wanted, head: int, *, reset: bool) -> int:
+    def _after(wanted: Wanted, end: int, *, reset: bool) -> int:
         """Return the global position above which the subscription begins."""
         if wanted.resume is not None and not reset:
             return wanted.resume
         if wanted.start is None:
-            return head
+            return end
         # A stream's start is a stream position, which its filter knows.
         return 0 if wanted.follow.kind == "stream" else max(wanted.start - 1, 0)
 

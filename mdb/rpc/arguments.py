@@ -5,13 +5,12 @@ An unknown key is refused: `expectedversion` in a write would otherwise be a los
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from mdb.core import ids, jsonrules, names
 from mdb.core.errors import InvalidRequest, PayloadTooLarge
 from mdb.core.messages import DEFAULT_BATCH_SIZE, MAX_BATCH_SIZE, NewMessage
+from mdb.core.metadata import check_metadata
 from mdb.core.versions import MAX_VERSION
 
 MAX_POSITION = MAX_VERSION
@@ -119,15 +118,6 @@ class TypeOption(msgspec.Struct, forbid_unknown_fields=True):
     type: str | None = None
 
 
-class _Correlated(msgspec.Struct):
-    """The one field of metadata that the server reads; whatever else is there is not ours."""
-
-    correlationStreamName: Any = None
-
-
-_metadata = msgspec.json.Decoder(_Correlated).decode
-
-
 def message(
     argument: MessageArgument,
     stream: str,
@@ -143,7 +133,7 @@ def message(
     """
     names.check_message_type(argument.type, f"{path}.type")
     data = jsonrules.check(bytes(argument.data), f"{path}.data")
-    metadata, correlation = _metadata_of(argument.metadata, f"{path}.metadata")
+    metadata, correlation = check_metadata(argument.metadata, f"{path}.metadata")
     size = len(data) + len(metadata or b"")
     if size > limit:
         raise PayloadTooLarge(
@@ -158,20 +148,6 @@ def message(
         own_id=given_id is not None,
         correlation=correlation,
     )
-
-
-def _metadata_of(raw: msgspec.Raw, path: str) -> tuple[bytes | None, str | None]:
-    text = bytes(raw)
-    if text == b"null":
-        return None, None
-    if not text.startswith(b"{"):
-        raise InvalidRequest("metadata must be an object or null", path=path)
-    checked = jsonrules.check(text, path)
-    name = _metadata(checked).correlationStreamName
-    if not isinstance(name, str):
-        return checked, None
-    names.check_stream_name(name, f"{path}.correlationStreamName")
-    return checked, names.category(name)
 
 
 def position(value: int | None, name: str, path: str) -> int | None:

@@ -21,6 +21,7 @@ MASK: Final = "***"
 MEMORY_URL: Final = "sqlite://:memory:"
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
+Switch: TypeAlias = Literal["on", "off"]
 LogFormat: TypeAlias = Literal["auto", "json", "text"]
 
 _SECRET: Final = {"secret": True}
@@ -56,6 +57,37 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     db_user: Annotated[str | None, Meta(description="Postgres user, with db_host.")] = None
     db_password: Annotated[
         str | None, Meta(description="Postgres password, with db_host.", extra=_SECRET)
+    ] = None
+    poll_interval: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=60,
+            description=(
+                "Time between two looks for what others wrote to the same Postgres; most that a "
+                "lost notification costs."
+            ),
+            extra=_SECONDS,
+        ),
+    ] = 0.5
+    listen: Annotated[
+        Switch,
+        Meta(
+            description=(
+                "Whether to listen for notifications of other servers on the same Postgres; off: "
+                "polling alone."
+            )
+        ),
+    ] = "on"
+    listen_url: Annotated[
+        str | None,
+        Meta(
+            description=(
+                "Postgres URL to listen at: behind a transaction pooler, a direct address. "
+                "Default: the database's own."
+            ),
+            extra=_SECRET,
+        ),
     ] = None
     data_dir: Annotated[
         str, Meta(min_length=1, description="Directory of the SQLite files, made if need be.")
@@ -152,8 +184,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("token", "db_password"):
             if shown[name] is not None:
                 shown[name] = MASK
-        if self.db_url is not None:
-            shown["db_url"] = mask_url(self.db_url)
+        for name in ("db_url", "listen_url"):
+            url = shown[name]
+            if isinstance(url, str):
+                shown[name] = mask_url(url)
         return shown
 
     def __repr__(self) -> str:

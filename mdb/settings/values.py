@@ -47,9 +47,12 @@ def _cleaned(setting: Setting, raw: object) -> object:
         parts = raw.split(",") if isinstance(raw, str) else raw
         if isinstance(parts, list | tuple):
             return [part.strip() if isinstance(part, str) else part for part in parts if part != ""]
-    if setting.name in ("log_level", "log_format") and isinstance(raw, str):
+    if setting.name in ("log_level", "log_format", "listen") and isinstance(raw, str):
         return raw.lower()
     return raw
+
+
+_NOT_POSTGRES = "expected postgresql://..."
 
 
 def _fault(name: str, value: object) -> str | None:
@@ -58,6 +61,8 @@ def _fault(name: str, value: object) -> str | None:
         return "expected a finite number"
     if name == "db_url" and isinstance(value, str):
         return url_fault(value)
+    if name == "listen_url" and isinstance(value, str):
+        return None if value.startswith(("postgresql://", "postgres://")) else _NOT_POSTGRES
     if name == "token" and isinstance(value, str):
         return _token_fault(value)
     if name == "cors_origin" and isinstance(value, tuple):

@@ -9,12 +9,14 @@ driver's error as `__cause__`. Reads may be cancelled at any time and leave noth
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
 from mdb.core.messages import (
     Append,
     CategoryInfo,
+    ExportPage,
     Follow,
     NamespaceRecord,
     NamespaceStats,
@@ -22,6 +24,8 @@ from mdb.core.messages import (
     Page,
     PokePage,
     Query,
+    Selection,
+    StoredMessage,
     StreamInfo,
 )
 
@@ -37,6 +41,30 @@ class OpenError(Exception):
     """A store can't be opened. The message is one line for the operator."""
 
 
+class Importer(Protocol):
+    """Messages on their way in: staged beside the namespace, then moved into it at once.
+
+    Used by one task. Errors that lie in a message carry its number in `details["line"]`.
+    """
+
+    async def stage(self, messages: Sequence[tuple[int, StoredMessage]]) -> None:
+        """Take in the next messages, each with its line's number; nobody sees them yet.
+
+        Their global positions rise, over all calls. Raises `PositionExists` where a stream does
+        not go on without a gap from what was staged of it before.
+        """
+
+    async def move(self) -> None:
+        """Put all that was staged into the namespace, in one transaction; durable on return.
+
+        The namespace's writes wait meanwhile, and new ones go above the highest position moved.
+        Raises `PositionExists` where the first position does not lie above the namespace's head
+        or a stream stands elsewhere than its first message goes on, `MessageIdConflict` for an id
+        that is stored or staged twice, after which nothing was moved; `WriteUncertain` where that
+        could not be found out. Cancelled, everything was moved or nothing.
+        """
+
+
 class NamespaceStore(Protocol):
     """One namespace's messages.
 
@@ -46,6 +74,11 @@ class NamespaceStore(Protocol):
     """
 
     record: NamespaceRecord
+
+    @property
+    def ordered(self) -> bool:
+        """Whether messages become visible in the order of their global positions, come what may."""
+        ...
 
     async def open(self) -> None:
         """Make the write side ready. Raises `actors.Unavailable`."""
@@ -86,15 +119,45 @@ class NamespaceStore(Protocol):
         ...
 
     async def head(self) -> int:
-        """Return the highest global position that a reader may rely on, 0 for none."""
+        """Return the highest global position that is visible, 0 for none."""
         ...
+
+    async def settled_head(self) -> int:
+        """Return the global position at or below which nothing will become visible any more.
+
+        At most the head, and below it only while somebody who may write below the head has not
+        finished yet. What is read of the whole namespace goes this far.
+        """
+        ...
+
+    def look_soon(self) -> None:
+        """Have the store's watch look at this namespace before its time. Sync."""
 
     async def pokes(self, follow: Follow, after: int, limit: int) -> PokePage:
         """Return the next notices above global position `after`, at most `limit` of them.
 
         A read goes at most `POKES_WINDOW` global positions far, so that a filter which matches
-        little does not make it long. Without `PokePage.more`, `upto` is the head (as `head`
-        gives it) at the time of the read, or `after` where that is higher.
+        little does not make it long. Without `PokePage.more` it has come to the end: notices of
+        everything to the settled head, others, which become visible in order, to the head itself.
+        `upto` then is the settled head at the time of the read, the last notice, or `after`,
+        whichever is highest.
+        """
+        ...
+
+    async def export_page(
+        self, selection: Selection, after: int, upto: int, limit: int
+    ) -> ExportPage:
+        """Read the messages of a selection above `after`, up to `upto`, by global position.
+
+        Looks at `limit` messages of the selected categories at most, and stops at `PAGE_BYTES`.
+        """
+        ...
+
+    def begin_import(self) -> AbstractAsyncContextManager[Importer]:
+        """Make a place to stage an import in; at the block's end it is gone, in every case.
+
+        One at a time. What a crash leaves of it is swept when the store is next opened, at the
+        latest. Raises `BackendUnavailable`, `BackendError`, `Overloaded`.
         """
         ...
 
@@ -113,6 +176,33 @@ class NamespaceStore(Protocol):
     async def categories(self) -> Sequence[CategoryInfo]:
         """List the categories by name."""
         ...
+
+
+class Watched(Protocol):
+    """Who wants to know what others did to a database: see `Store.watch`.
+
+    All of it is sync and does not raise.
+    """
+
+    def followed(self) -> Sequence[NamespaceRecord]:
+        """Return the namespaces that somebody follows now."""
+        ...
+
+    def advanced(self, record: NamespaceRecord, upto: int) -> None:
+        """Hear how far a namespace's settled head is, whoever wrote what is below it."""
+
+    def stirred(self, record: NamespaceRecord) -> None:
+        """Hear that something has become visible above the settled head."""
+
+    def in_use(self) -> tuple[Sequence[bytes], Sequence[str]]:
+        """Return the digests of tokens and the incarnations that are believed to be good.
+
+        From here on until they were looked up, what is found good may be so no more.
+        """
+        ...
+
+    def revoked(self, digests: Collection[bytes], incarnations: Collection[str]) -> None:
+        """Hear which of them are good no more."""
 
 
 class Store(Protocol):
@@ -172,3 +262,10 @@ class Store(Protocol):
     async def migrate_namespaces(self) -> int:
         """Bring every namespace to the newest schema; return how many were changed."""
         ...
+
+    async def watch(self, watched: Watched) -> None:
+        """Tell `watched` what others do to this database; until cancelled.
+
+        Others are servers and programs that write to it or change its registry. While the database
+        cannot be reached, it keeps trying. A store that nobody shares may return at once.
+        """

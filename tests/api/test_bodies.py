@@ -21,7 +21,6 @@ BODIES = [
     b'"stream.get"',
     b"1",
     b"[]",
-    b"[[]]",
     b"[null]",
     b"[1]",
     b"[{}]",

@@ -154,10 +154,10 @@ def test_after_a_restart_of_the_server_it_goes_on_where_it_was(tmp_path, categor
                 tailing.process.send(signal.SIGINT)
                 assert tailing.process.wait() == 0
                 tailing.nothing_more()
-        assert tailing.process.stderr.splitlines() == [
-            "mdb: the connection was lost; trying again",
-            "mdb: connected again",
-        ]
+            assert tailing.process.stderr.splitlines() == [
+                "mdb: the connection was lost; trying again",
+                "mdb: connected again",
+            ]
 
 
 def test_it_ends_with_1_when_its_namespace_is_deleted(server: Server, category: str) -> None:

@@ -19,9 +19,11 @@ from mdb.settings import SETTINGS
 
 COMMANDS = [
     *("backup", "check", "completion", "config show", "health", "migrate", "ns create"),
-    *("ns delete", "ns info", "ns list", "ns rotate-token", "read", "serve", "tail", "version"),
-    "write",
+    *("export", "import", "ns delete", "ns info", "ns list", "ns rotate-token", "read", "serve"),
+    *("tail", "version", "write"),
 ]
+
+REMOTE = ("ns", "read", "tail", "export", "import")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -31,7 +33,7 @@ def test_every_command_has_a_help(mdb: Any, command: str) -> None:
     assert done.out.splitlines()[0].startswith(f"Usage: mdb {command}")
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.split()[0] in ("ns", "read", "tail")])
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.split()[0] in REMOTE])
 def test_every_command_of_a_client_names_its_variables(mdb: Any, command: str) -> None:
     text = mdb(*command.split(), "--help").out
     for name in ("--json", "--url", "MESSAGEDB_URL", "--token", "MESSAGEDB_TOKEN_FILE"):

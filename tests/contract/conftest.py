@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from fixtures import openers
 from fixtures.openers import OPENERS, SCRATCH
 
 import mdb
@@ -12,7 +13,7 @@ from mdb.database import NewNamespace
 
 @pytest.fixture(params=OPENERS)
 def opener(request):
-    return OPENERS[request.param]
+    return openers.opener(request, request.param)
 
 
 @pytest.fixture

@@ -7,14 +7,10 @@ import json
 import os
 import uuid
 from collections import Counter
-from contextlib import nullcontext
-from functools import partial
 
-import pytest
 import trio
 from contract.model import Model, facts
 from fixtures.messages import message
-from fixtures.openers import OPENERS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -189,17 +185,8 @@ async def try_many(url):
         await trio.to_thread.run_sync(run)
 
 
-@pytest.fixture(params=[*OPENERS, "postgres"])
-def backend(request):
-    """Makes a database of its own and gives its URL."""
-    if request.param in OPENERS:
-        return OPENERS[request.param]
-    # Sync, so that the server is started before the test's event loop.
-    return partial(nullcontext, request.getfixturevalue("database_url"))
-
-
-async def test_a_store_and_the_model_agree(backend):
-    async with backend() as url:
+async def test_a_store_and_the_model_agree(opener):
+    async with opener() as url:
         await try_many(url)
 
 

@@ -1,14 +1,10 @@
-"""The same calls on every store of the table give the same answers.
-
-Named for the scenarios MDB001_6A, which ask it of SQLite and Postgres: each test takes its full
-id when the table holds both.
-"""
+"""The same calls on every store give the same answers: SQLite in memory and in a file, Postgres."""
 
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 import trio
-from fixtures.openers import OPENERS
+from fixtures.openers import OPENERS, opener
 from fixtures.vectors import load_document
 
 import mdb
@@ -16,25 +12,31 @@ from mdb.database import NewNamespace
 
 
 @asynccontextmanager
-async def namespaces(*names):
+async def namespaces(openers, *names):
     """The namespaces of these names in every store: a list for each store."""
     async with AsyncExitStack() as stack:
         found = []
-        for opener in OPENERS.values():
-            url = await stack.enter_async_context(opener())
+        for make in openers:
+            url = await stack.enter_async_context(make())
             db = await stack.enter_async_context(mdb.open(url))
             made = [await db.create_namespace(NewNamespace(name)) for name in names]
             found.append([namespace for namespace, _token in made])
         yield found
 
 
-async def same(script, *names):
-    """Run a script on every store; return its answer, which is the same on all of them."""
-    async with namespaces(*(names or ("n1",))) as stores:
-        answers = [await script(*spaces) for spaces in stores]
-    assert len(answers) >= 2
-    assert all(answer == answers[0] for answer in answers[1:])
-    return answers[0]
+@pytest.fixture
+def same(request):
+    """Runs a script on every store; returns its answer, which is the same on all of them."""
+    openers = [opener(request, name) for name in OPENERS]
+
+    async def run(script, *names):
+        async with namespaces(openers, *(names or ("n1",))) as stores:
+            answers = [await script(*spaces) for spaces in stores]
+        assert len(answers) == len(OPENERS) >= 3
+        assert all(answer == answers[0] for answer in answers[1:])
+        return answers[0]
+
+    return run
 
 
 def plain(messages):
@@ -52,7 +54,7 @@ async def fill(ns):
         await ns.write(stream, "AB"[n % 2], {"n": n, "x": [1.5, None, "ä"]}, metadata)
 
 
-async def test_6A_T1_namespaces_are_apart():
+async def test_MDB001_6A_T1_namespaces_are_apart(same):
     async def script(one, two):
         await fill(one)
         await two.write("a-1", "T", "theirs")
@@ -63,7 +65,7 @@ async def test_6A_T1_namespaces_are_apart():
     assert [row[4] for row in theirs] == ["theirs"]
 
 
-async def test_6A_T2_what_is_written_reads_the_same():
+async def test_MDB001_6A_T2_what_is_written_reads_the_same(same):
     async def script(ns):
         await fill(ns)
         return [
@@ -77,7 +79,7 @@ async def test_6A_T2_what_is_written_reads_the_same():
     assert (await same(script))[0]
 
 
-async def test_6A_T3_categories_read_the_same():
+async def test_MDB001_6A_T3_categories_read_the_same(same):
     async def script(ns):
         await fill(ns)
         return [
@@ -98,7 +100,16 @@ async def test_6A_T3_categories_read_the_same():
     assert len(everything) == 7
 
 
-async def test_6A_T4_consumer_groups_divide_the_same():
+async def test_only_a_string_names_a_correlated_stream(same):
+    async def script(ns):
+        for name in ("5", 5, True, None, ["5"], "5-x"):
+            await ns.write("a-1", "T", {}, {"correlationStreamName": name})
+        return plain(await ns.category("a", correlation="5"))
+
+    assert [row[4] for row in await same(script)] == [{}, {}]
+
+
+async def test_MDB001_6A_T4_consumer_groups_divide_the_same(same):
     names = [vector["stream_name"] for vector in load_document("consumer_groups")["vectors"]]
     sample = sorted({name for name in names if name.startswith("cgv")})[::3]
 
@@ -115,7 +126,7 @@ async def test_6A_T4_consumer_groups_divide_the_same():
     assert sum(map(len, members)) == 3 * len([n for n in sample if "-" in n])
 
 
-async def test_6A_T5_expected_versions_are_judged_the_same():
+async def test_MDB001_6A_T5_expected_versions_are_judged_the_same(same):
     async def script(ns):
         outcomes = []
         for stream, expected in (
@@ -138,7 +149,7 @@ async def test_6A_T5_expected_versions_are_judged_the_same():
     assert [o for o in outcomes if isinstance(o, int)] == [0, 1, 0, 1]
 
 
-async def test_6A_T6_many_namespaces_are_written_at_once():
+async def test_MDB001_6A_T6_many_namespaces_are_written_at_once(same):
     names = [f"n{n}" for n in range(8)]
 
     async def script(*spaces):
@@ -156,7 +167,7 @@ async def test_6A_T6_many_namespaces_are_written_at_once():
 
 
 @pytest.mark.parametrize("expected", [None, -1])
-async def test_6A_T7_one_stream_is_written_by_many_at_once(expected):
+async def test_MDB001_6A_T7_one_stream_is_written_by_many_at_once(same, expected):
     async def script(ns):
         won = []
 

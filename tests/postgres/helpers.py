@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
+
+import trio
 
 from mdb.core.ids import new_id
 from mdb.core.messages import Append, NewMessage, Page, Written
 from mdb.stores.postgres.namespace import PostgresNamespace
+from tests.fixtures.postgres import Connection
 
 
 def digest(text: str) -> bytes:
@@ -46,3 +50,13 @@ async def write(namespace: PostgresNamespace, *appends: Append) -> list[tuple[in
 
 def rows(page: Page) -> list[list[Any]]:
     return json.loads(b"[" + page.rows + b"]")
+
+
+async def until(
+    connection: Connection, query: str, *args: Any, holds: Callable[[Any], object] = bool
+) -> None:
+    """Ask the server until its answer will do: nobody else knows."""
+    with trio.fail_after(15):
+        while True:
+            if holds(await connection.fetchval(query, *args)):
+                return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from trio_asyncio import aio_as_trio
 from mdb.database import Database, NewNamespace, open_database
 from mdb.stores.base import OpenError
 from mdb.stores.postgres import open_store
+from tests.postgres.helpers import until
 
 
 async def test_write_get_category_and_subscribe(database_url: str) -> None:
@@ -112,6 +114,4 @@ async def test_cancelled_it_closes_in_order_and_keeps_what_it_began(
         "select count(*) from pg_stat_activity"
         " where datname = current_database() and application_name = 'mdb'"
     )
-    with trio.fail_after(10):
-        while await watcher.fetchval(sessions):
-            await trio.lowlevel.checkpoint()
+    await until(watcher, sessions, holds=operator.not_)

@@ -26,7 +26,7 @@ from mdb.core.messages import (
 from mdb.stores.base import PAGE_BYTES
 from mdb.stores.postgres import PostgresStore
 from mdb.stores.postgres.namespace import PostgresNamespace
-from tests.postgres.helpers import digest, message, one, rows, write
+from tests.postgres.helpers import digest, message, one, rows, until, write
 
 
 async def test_MDB001_3A_T1_writes_to_the_namespaces_schema(
@@ -301,8 +301,6 @@ async def test_an_insert_past_the_lock_does_not_fail_a_write(
 
         nursery.start_soon(late)
         waits = "select count(*) from pg_locks where locktype = 'transactionid' and not granted"
-        with trio.fail_after(10):
-            while not await watcher.fetchval(waits):
-                await trio.lowlevel.checkpoint()
+        await until(watcher, waits)
         await other.execute("commit")
     assert [position for position, _ in found] == [2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from mdb.stores.base import OpenError
 from mdb.stores.migrations import available
 from mdb.stores.postgres import PostgresStore, open_store
 from mdb.stores.postgres.namespace import PostgresNamespace
-from tests.postgres.helpers import digest, one, write
+from tests.postgres.helpers import digest, one, until, write
 
 SCHEMAS = "select nspname from pg_namespace where nspname like 'ns!_%' escape '!' order by 1"
 SESSIONS = (
@@ -44,9 +45,7 @@ async def test_MDB001_2A_T2_close_leaves_no_connection(
     async with open_store(database_url) as store, trio.open_nursery() as nursery:
         for _ in range(5):
             nursery.start_soon(store.find_namespace, "x")
-    with trio.fail_after(10):
-        while await other.fetchval(SESSIONS):
-            await trio.lowlevel.checkpoint()
+    await until(other, SESSIONS, holds=operator.not_)
 
 
 async def test_MDB001_2A_T3_create_namespace_creates_its_schema(
@@ -210,9 +209,7 @@ async def test_a_batch_that_is_being_written_ends_before_its_namespace_is_droppe
     watcher = await connect(database_url)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(store.delete_namespace, record)
-        with trio.fail_after(10):
-            while not await watcher.fetchval(waits):
-                await trio.lowlevel.checkpoint()
+        await until(watcher, waits)
         assert [r[0] for r in await watcher.fetch(SCHEMAS)] == [record.location]
         await other.execute("commit")
     assert await watcher.fetch(SCHEMAS) == []

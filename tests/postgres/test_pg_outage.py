@@ -16,15 +16,9 @@ from mdb.database import open_database
 from mdb.stores.postgres import open_store, writes
 from mdb.stores.postgres.namespace import PostgresNamespace
 from tests.fixtures.postgres_server import PostgresServer
-from tests.postgres.helpers import digest, one, rows, write
+from tests.postgres.helpers import digest, one, rows, until, write
 
 WAITS = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
-
-
-async def until(watcher: Any, query: str, *args: Any) -> None:
-    with trio.fail_after(15):
-        while not await watcher.fetchval(query, *args):
-            await trio.lowlevel.checkpoint()
 
 
 async def test_a_stopped_server_means_unavailable_and_all_recovers(

@@ -99,7 +99,7 @@ async def test_reads_go_along_an_index_and_stop_at_their_limit(
         assert 10 <= fetched <= most, query
     for follow in (Follow("stream", "a-1"), Follow("category", "a"), Follow("all")):
         scans, _, fetched = await counted(
-            store, record, lambda s, q, follow=follow: reads.pokes(s, q, follow, 5000, 10)
+            store, record, lambda s, q, follow=follow: reads.pokes(s, q, follow, 5000, 10, 10_000)
         )
         assert scans == 0, follow
         assert fetched <= 40, follow

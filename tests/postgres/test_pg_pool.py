@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +16,7 @@ from mdb.stores.postgres import PostgresStore, open_store
 from mdb.stores.postgres.faults import Saturated
 from mdb.stores.postgres.namespace import PostgresNamespace
 from mdb.stores.postgres.pool import SLOT_LIMIT, Slots
-from tests.postgres.helpers import digest, one, rows, write
+from tests.postgres.helpers import digest, one, rows, until, write
 
 SESSIONS = (
     "select count(*) from pg_stat_activity"
@@ -129,8 +130,8 @@ async def test_two_hundred_namespaces_at_once_get_along_with_twenty_connections(
                 for number in range(200):
                     users.start_soon(use, number)
             watching.cancel_scope.cancel()
-        assert await database.store.ping() <= 20
-    assert 2 < most <= 20
+        assert await database.store.ping() <= 22  # the pool, one that notifies, one that listens
+    assert 2 < most <= 22  # the pool, one that notifies, one that listens
 
 
 async def test_two_tenants_never_wait_for_each_other(
@@ -150,8 +151,7 @@ async def test_two_tenants_never_wait_for_each_other(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(write, namespace, one("account-1"))
         with trio.fail_after(10):
-            while not await watcher.fetchval(WAITS):
-                await trio.lowlevel.checkpoint()
+            await until(watcher, WAITS)
             # One tenant's writer waits for the lock; the other's does not.
             assert await write(neighbour, one("account-1")) == [(0, 1)]
             assert await write(neighbour, one("account-1"), one("account-2")) == [(1, 2), (0, 3)]
@@ -176,8 +176,7 @@ async def test_readers_go_on_while_every_writer_waits(
             for space in spaces:
                 nursery.start_soon(write, space, one("a-1"))
             with trio.fail_after(10):
-                while await watcher.fetchval(WAITS) < 3:
-                    await trio.lowlevel.checkpoint()
+                await until(watcher, WAITS, holds=lambda n: n >= 3)
                 for space in spaces:
                     assert len(rows(await space.read(StreamQuery("a-1"), 10))) == 1
             await other.execute("commit")
@@ -198,13 +197,9 @@ async def test_a_read_that_is_cancelled_leaves_nothing_behind(
         for _ in range(3):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(namespace.read, StreamQuery("a-1"), 10)
-                with trio.fail_after(10):
-                    while not await watcher.fetchval(waits):
-                        await trio.lowlevel.checkpoint()
+                await until(watcher, waits)
                 nursery.cancel_scope.cancel()
-            with trio.fail_after(10):
-                while await watcher.fetchval(waits):
-                    await trio.lowlevel.checkpoint()
+            await until(watcher, waits, holds=operator.not_)
         await other.execute("commit")
         with trio.fail_after(10):
             assert len(rows(await namespace.read(StreamQuery("a-1"), 10))) == 1

@@ -63,5 +63,9 @@ async def test_heads_of_many_namespaces_at_once(registry: Connection) -> None:
         await registry.execute(
             "select ns_2.write_message(gen_random_uuid()::text, 'a-1', 'T', '{}')"
         )
-    rows = await registry.fetch("select * from mdb.heads($1)", ["ns_2", "dropped", "ns_1"])
+    rows = await registry.fetch(
+        "select schema_name, head from mdb.tails($1, $2, 10)",
+        ["ns_2", "dropped", "ns_1"],
+        [0, 0, 0],
+    )
     assert [tuple(row) for row in rows] == [("ns_2", 3), ("ns_1", 0)]

@@ -13,5 +13,6 @@ except ImportError as exc:
     ) from exc
 
 from mdb.stores.postgres.store import PostgresStore, open_store
+from mdb.stores.postgres.watch import Watching
 
-__all__ = ["PostgresStore", "open_store"]
+__all__ = ["PostgresStore", "Watching", "open_store"]

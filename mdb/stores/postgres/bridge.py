@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -12,6 +13,8 @@ import trio_asyncio
 from mdb.stores.postgres.faults import Lost, is_lost, one_line
 
 T = TypeVar("T")
+
+log = logging.getLogger("mdb.stores.postgres.bridge")
 
 
 class Bridge:
@@ -34,21 +37,41 @@ class Bridge:
         Raises `Lost` for whatever says that the connection is gone, asyncio's own cancellation
         included, which no supervisor would catch; other errors of the driver as they are.
         """
-        try:
+        with _Translated():
             run = trio_asyncio.aio_as_trio(_limited, loop=self._loop)
             result: T = await run(function, args, limit)
-        except asyncio.CancelledError as exc:
-            raise Lost("the call was ended with its event loop") from exc
-        except Exception as exc:
-            if is_lost(exc):
-                raise Lost(one_line(exc)) from exc
-            raise
         return result
+
+
+class _Translated:
+    """Makes `Lost` of what stands for it on the other side; trio's `Cancelled` goes through."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, exc: BaseException | None, _traceback: object) -> None:
+        if isinstance(exc, asyncio.CancelledError):
+            raise Lost("the call was ended with its event loop") from exc
+        if exc is not None and is_lost(exc):
+            raise Lost(one_line(exc)) from exc
 
 
 async def _limited(function: Callable[..., Awaitable[T]], args: tuple[Any, ...], limit: float) -> T:
     async with asyncio.timeout(limit):
         return await function(*args)
+
+
+def _note(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what nobody waited for: by default it would end everything that runs on the loop.
+
+    The driver leaves such things behind. A connection that breaks while it is being opened by a
+    call that was cancelled is one: the future that it told of the break has no reader any more.
+    """
+    error = context.get("exception")
+    if error is not None and not isinstance(error, Exception):
+        loop.default_exception_handler(context)
+    else:
+        log.info("the driver left an error behind: %s", context.get("message"), exc_info=error)
 
 
 @asynccontextmanager
@@ -63,6 +86,7 @@ async def open_bridge() -> AsyncGenerator[Bridge]:
     callers = trio_asyncio.current_loop.get()
     async with trio_asyncio.open_loop() as loop:
         trio_asyncio.current_loop.set(callers)
+        loop.set_exception_handler(_note)
         try:
             yield Bridge(loop)
         except Exception as exc:

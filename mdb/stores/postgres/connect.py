@@ -162,21 +162,22 @@ def _version_number(raw: Driver) -> int:
 
 async def first_connection(bridge: Bridge, connector: Connector) -> Session:
     """Connect for the first time. Raises `OpenError`: one line, which host refused and how."""
+    hosts = connector.address.hosts
     try:
         return await _attempt(bridge, connector)
     except _FAULTS as exc:
-        hosts = connector.address.hosts
         if len(hosts) <= 1:
             raise OpenError(_line({hosts[0] if hosts else "the default host": exc})) from exc
-        # The driver tells of the last host only; an operator wants to know of each.
-        faults: dict[str, BaseException] = {}
-        for host in hosts:
-            try:
-                (await _attempt(bridge, Connector(connector.address.of_host(host)))).terminate()
-                faults[host] = Refused("answers now")
-            except _FAULTS as fault:
-                faults[host] = fault
-        raise OpenError(_line(faults)) from exc
+        first = exc
+    # The driver tells of the last host only; an operator wants to know of each.
+    faults: dict[str, BaseException] = {}
+    for host in hosts:
+        try:
+            (await _attempt(bridge, Connector(connector.address.of_host(host)))).terminate()
+            faults[host] = Refused("answers now")
+        except _FAULTS as fault:
+            faults[host] = fault
+    raise OpenError(_line(faults)) from first
 
 
 _FAULTS = (Lost, Refused, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError)

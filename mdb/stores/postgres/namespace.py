@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import TypeVar
 
+import asyncpg
+import msgspec
 import trio
 
 from actors import OutcomeUnknown, Unavailable
 from mdb.core.errors import AuthUnauthorized, BackendUnavailable
 from mdb.core.messages import (
+    AllQuery,
     Append,
     CategoryInfo,
+    ExportPage,
     Follow,
     NamespaceRecord,
     NamespaceStats,
@@ -19,13 +24,19 @@ from mdb.core.messages import (
     Page,
     PokePage,
     Query,
+    Selection,
     StreamInfo,
+    Written,
 )
+from mdb.stores.base import POKES_WINDOW, Importer
 from mdb.stores.migrations import MigrationError
-from mdb.stores.postgres import reads, registry, writes
+from mdb.stores.postgres import exports, reads, registry, settled, writes
 from mdb.stores.postgres.faults import Gone, Lost, may_be_gone, reading, writing
+from mdb.stores.postgres.importer import importing
 from mdb.stores.postgres.migrate import SCRIPT_LIMIT, migrate_namespace
+from mdb.stores.postgres.news import News
 from mdb.stores.postgres.pool import Kind, Pool
+from mdb.stores.postgres.settled import Settled
 from mdb.stores.postgres.sql import NamespaceQueries
 
 T = TypeVar("T")
@@ -33,6 +44,10 @@ T = TypeVar("T")
 # Seconds for one commit. The actor's own limit is above it, so the outcome is known to be open
 # here, where it can be said which session was at it.
 COMMIT_LIMIT = 25.0
+
+# Seconds that a commit waits, before it begins, for an import that this server moves in. What
+# another server moves in is waited for in the database, within its lock timeout.
+MOVE_PATIENCE = 20.0
 
 # Seconds for one look at what became of a commit.
 SETTLE_LIMIT = 15.0
@@ -45,14 +60,26 @@ COUNT_LIMIT = 300.0
 class PostgresNamespace:
     """`NamespaceStore` for Postgres. It holds no session: each call borrows one from the pool."""
 
-    def __init__(self, record: NamespaceRecord, pool: Pool) -> None:
-        """No I/O: the schema is looked at when it is first used."""
+    # Others write into the schema, too, and transactions end in any order.
+    ordered = False
+
+    def __init__(self, record: NamespaceRecord, pool: Pool, news: News | None = None) -> None:
+        """No I/O: the schema is looked at when it is first used.
+
+        `news`: takes what is to be told to other servers, and what is to be looked at soon.
+        """
         self.record = record
+        self.settled = Settled(record.id)
         self._pool = pool
+        self._news = news or News()
+        self._looking = trio.Lock()
+        self._begun = 0  # looks at the settled head
+        self._looked = 0  # the last one of them that succeeded
         self._queries = NamespaceQueries(record.location)
         self._migrated = False
         self._migrating = trio.Lock()
         self._attempt = writes.Attempt()
+        self._moved: trio.Event | None = None
 
     # The write side. One task, the namespace's actor, calls these.
 
@@ -68,19 +95,29 @@ class PostgresNamespace:
 
     async def commit(self, questions: Sequence[Append]) -> Sequence[Outcome]:
         """Write a batch. See `NamespaceStore.commit`."""
+        await self._wait_for_move()
         self._attempt = attempt = writes.Attempt()
         try:
             with writing():
-                return await self._transact(writes.commit, questions, COMMIT_LIMIT)
+                outcomes = await self._transact(writes.commit, questions, COMMIT_LIMIT)
         except Unavailable as exc:
             if attempt.sent and isinstance(exc.__cause__, Lost):
                 raise OutcomeUnknown(f"the connection was lost: {exc.__cause__}") from exc
             raise
+        self._tell(outcomes)
+        return outcomes
 
     async def settle(self, questions: Sequence[Append]) -> Sequence[Outcome | None]:
         """Find out what became of a batch. See `NamespaceStore.settle`."""
+        await self._wait_for_move()
         with writing():
-            return await self._transact(writes.settle, questions, SETTLE_LIMIT)
+            found = await self._transact(writes.settle, questions, SETTLE_LIMIT)
+        self._tell(found)
+        return found
+
+    def _tell(self, outcomes: Sequence[Outcome | None]) -> None:
+        if any(isinstance(outcome, Written) for outcome in outcomes):
+            self._news.tell(self.record.location)
 
     async def _transact(
         self, function: Callable[..., Awaitable[T]], questions: Sequence[Append], limit: float
@@ -92,16 +129,47 @@ class PostgresNamespace:
         except BackendUnavailable as exc:
             raise Unavailable(exc.message) from exc
 
+    async def _wait_for_move(self) -> None:
+        if self._moved is None:
+            return
+        with trio.move_on_after(MOVE_PATIENCE):
+            while self._moved is not None:
+                await self._moved.wait()
+            return
+        raise Unavailable("an import is being moved in")
+
     async def release(self) -> None:
         """Do nothing: between two commits nothing is held."""
 
     async def close(self) -> None:
         """Do nothing: between two commits nothing is held."""
 
+    # Imports. Any task, one import at a time.
+
+    def begin_import(self) -> AbstractAsyncContextManager[Importer]:
+        """Stage an import. See `NamespaceStore.begin_import`."""
+        return importing(self._pool, self._queries, self._moving, self.migrate)
+
+    @contextmanager
+    def _moving(self) -> Iterator[None]:
+        """Let this server's writes wait here, in order, and not for the database's lock."""
+        self._moved = trio.Event()
+        try:
+            yield
+        finally:
+            self._moved.set()
+            self._moved = None
+
     # The read side. Any task, at any time.
 
     async def read(self, query: Query, limit: int) -> Page:
         """Read a page. See `NamespaceStore.read`."""
+        if isinstance(query, AllQuery):
+            upto = query.upto
+            if upto is None or upto > self.settled.upto:
+                await self.look()
+                upto = self.settled.upto if upto is None else min(upto, self.settled.upto)
+            query = msgspec.structs.replace(query, upto=upto)
         return await self._read(reads.read, query, limit)
 
     async def last(self, stream: str, message_type: str | None) -> bytes | None:
@@ -114,11 +182,43 @@ class PostgresNamespace:
 
     async def head(self) -> int:
         """Return the namespace's head. See `NamespaceStore.head`."""
-        return await self._read(reads.settled_head)
+        return await self._read(reads.head)
+
+    async def settled_head(self) -> int:
+        """Return the settled head. See `NamespaceStore.settled_head`."""
+        await self.look()
+        return self.settled.upto
 
     async def pokes(self, follow: Follow, after: int, limit: int) -> PokePage:
         """Read notices. See `NamespaceStore.pokes`."""
-        return await self._read(reads.pokes, follow, after, limit)
+        if follow.kind == "stream" or after + POKES_WINDOW > self.settled.upto:
+            await self.look()
+        return await self._read(reads.pokes, follow, after, limit, self.settled.upto)
+
+    async def look(self) -> None:
+        """Find out how far the settled head is now. Raises what a read does.
+
+        Of many that ask at the same time one looks.
+        """
+        asked = self._begun
+        async with self._looking:
+            if self._looked > asked:
+                return  # a look that began after this was asked has come to its end
+            self._begun += 1
+            await self._read(settled.look, self.settled)
+            self._looked = self._begun
+        if self.settled.held is not None:
+            self._news.look_soon(self.record.incarnation)
+
+    def look_soon(self) -> None:
+        """See `NamespaceStore.look_soon`."""
+        self._news.look_soon(self.record.incarnation)
+
+    async def export_page(
+        self, selection: Selection, after: int, upto: int, limit: int
+    ) -> ExportPage:
+        """Read a page of an export. See `NamespaceStore.export_page`."""
+        return await self._read(exports.export_page, selection, (after, upto), limit)
 
     async def message_count(self) -> int:
         """Count messages. See `NamespaceStore.message_count`."""
@@ -158,10 +258,13 @@ class PostgresNamespace:
         schema = self.record.location
         try:
             return await self._pool.run(kind, function, *args, schema=schema, limit=limit)
-        except Exception as exc:
-            if may_be_gone(exc) and not await self._exists():
-                raise Gone from exc
-            raise
+        except asyncpg.PostgresError as exc:
+            if not may_be_gone(exc):
+                raise
+            fault = exc
+        if await self._exists():
+            raise fault
+        raise Gone from fault
 
     async def _exists(self) -> bool:
         schema = self.record.location

@@ -38,6 +38,9 @@ SLOT_LIMIT = 10.0
 # Calls that may wait for a place. Each is a task that somebody holds on to already.
 MAX_WAITING = 10_000
 
+# Sessions that may be hired at a time, beyond the pool's size.
+MAX_HIRED = 4
+
 # Seconds a session gets to end in good order (its cancel request answered) before it is dropped.
 CLOSE_LIMIT = 5.0
 
@@ -86,16 +89,21 @@ class Slots:
         waiter = _Waiter(kind, trio.Event())
         self._waiting.append(waiter)
         try:
-            with trio.fail_after(SLOT_LIMIT):
+            with trio.move_on_after(SLOT_LIMIT):
                 await waiter.granted.wait()
-        except BaseException as exc:
-            if waiter.granted.is_set():
-                self.give(kind)
-            else:
-                self._waiting.remove(waiter)
-            if isinstance(exc, trio.TooSlowError):
-                raise Saturated(f"no database connection within {SLOT_LIMIT:g} s") from exc
+                return
+        except BaseException:
+            self._leave(waiter)
             raise
+        self._leave(waiter)
+        raise Saturated(f"no database connection within {SLOT_LIMIT:g} s")
+
+    def _leave(self, waiter: _Waiter) -> None:
+        """Stop waiting; a place that was granted in the same moment goes to the next."""
+        if waiter.granted.is_set():
+            self.give(waiter.kind)
+        else:
+            self._waiting.remove(waiter)
 
     def give(self, kind: Kind) -> None:
         """Give a place back, to the first of those who wait for one that it can have."""
@@ -118,6 +126,7 @@ class Pool:
         self._slots = Slots(connector.address.pool_size)
         self._idle: list[Session] = []  # the last used is the last
         self._open = 0
+        self._hired = 0
         self._closed = False
 
     @property
@@ -171,6 +180,27 @@ class Pool:
         self._give_back(session, kind, sound=True)
         return result
 
+    async def hire(self) -> Hired:
+        """Open a session for somebody's own use, to be dismissed; it takes no place of `run`.
+
+        At most `MAX_HIRED` at a time. Raises `Lost`, `Saturated`.
+        """
+        if self._closed:
+            raise Lost("the store is closed")
+        if self._hired >= MAX_HIRED:
+            raise Saturated("too many imports are under way")
+        self._hired += 1
+        try:
+            return Hired(self, self._bridge, await self._connect())
+        except BaseException:
+            self._hired -= 1
+            raise
+
+    def take_back(self, session: Session) -> None:
+        """Close a session that was hired."""
+        self._hired -= 1
+        self._drop(session)
+
     def _pick(self, schema: str) -> Session | None:
         """Take an idle session: one that knows the schema, else the last used."""
         if self._closed:
@@ -185,14 +215,16 @@ class Pool:
         return chosen
 
     async def _connect(self) -> Session:
+        session: Session | None = None
         self._open += 1
         try:
-            return await self._bridge.call(self._connector.connect, limit=CONNECT_LIMIT)
-        except BaseException as exc:
-            self._open -= 1
-            if isinstance(exc, Refused | asyncpg.PostgresError):
-                raise Lost(one_line(exc)) from exc
-            raise
+            session = await self._bridge.call(self._connector.connect, limit=CONNECT_LIMIT)
+        except (Refused, asyncpg.PostgresError) as exc:
+            raise Lost(one_line(exc)) from exc
+        finally:
+            if session is None:
+                self._open -= 1
+        return session
 
     def _give_back(self, session: Session, kind: Kind, *, sound: bool) -> None:
         if session.closing is not None:
@@ -226,6 +258,31 @@ class Pool:
         self._open -= len(idle)
         with trio.move_on_after(CLOSE_LIMIT + 1, shield=True):
             await self._bridge.call(_close_all, idle, limit=CLOSE_LIMIT + 1)
+
+
+class Hired:
+    """A session outside of the pool's places, for one task. From `Pool.hire`."""
+
+    def __init__(self, pool: Pool, bridge: Bridge, session: Session) -> None:
+        """Made by `Pool.hire`."""
+        self._pool = pool
+        self._bridge = bridge
+        self._session = session
+        self._dismissed = False
+
+    async def call(self, function: Callable[..., Awaitable[T]], *args: object, limit: float) -> T:
+        """Run `function(session, *args)`, an asyncio function, for `limit` seconds at most.
+
+        Cancelled, the function is cancelled, and its end is waited for. Raises `Lost`, and what
+        the function raises.
+        """
+        return await self._bridge.call(function, self._session, *args, limit=limit)
+
+    def dismiss(self) -> None:
+        """Close the session at once, with all that is its own. May be called twice."""
+        if not self._dismissed:
+            self._dismissed = True
+            self._pool.take_back(self._session)
 
 
 async def _guarded(

@@ -89,39 +89,64 @@ async def version(session: Session, queries: NamespaceQueries, stream: str) -> i
     return position
 
 
-async def settled_head(session: Session, queries: NamespaceQueries) -> int:
-    """Return the global position up to which nothing that is not there yet will come to be.
-
-    All that is written under the namespace's lock is committed in the order of its positions, so
-    it is the highest that is visible. (A row inserted past the lock could still fill a gap below.)
-    """
+async def head(session: Session, queries: NamespaceQueries) -> int:
+    """Return the highest global position that is visible."""
     position: int = await session.value(queries["head"])
     return position
 
 
-async def pokes(
-    session: Session, queries: NamespaceQueries, follow: Follow, after: int, limit: int
+async def pokes(  # noqa: PLR0917  (called through the pool, which passes positions)
+    session: Session,
+    queries: NamespaceQueries,
+    follow: Follow,
+    after: int,
+    limit: int,
+    settled: int,
 ) -> PokePage:
-    """Read the next notices (see `NamespaceStore.pokes`)."""
+    """Read the next notices (see `NamespaceStore.pokes`).
+
+    `settled`: the settled head, known before this read began. Notices of everything go no further.
+    Those of a stream or a category do: its messages become visible in order. But as far as the
+    others are concerned, such a read has come to its last notice only, not to the head: below it,
+    a message of this category may still become visible that nobody of it overtook.
+    """
     after = min(after, _MAX - 1)
-    # The head is read first: what is at or below it stays as it is, so that the two statements
-    # need no common snapshot.
-    top = max(await settled_head(session, queries), after)
-    # A stream's index holds nothing but its own messages; the others skip what they filter out.
-    bound = top if follow.kind == "stream" else min(top, after + POKES_WINDOW)
-    arguments: tuple[Any, ...]
+    # The head is read first; what comes above it meanwhile is left to the next read.
+    end = settled if follow.kind == "all" else await head(session, queries)
+    top = max(end, after)
+    scanned = after
+    while True:
+        # A stream's index holds nothing but its own messages; the others skip what they filter out.
+        bound = top
+        if follow.kind != "stream" and top - scanned > POKES_WINDOW:
+            # The window begins at a message: imports may leave wide gaps.
+            first = await session.value(queries["next_global_position"], scanned)
+            bound = min(top, max(first - 1, scanned) + POKES_WINDOW)
+        name, arguments = _poke_plan(follow, scanned, bound, limit)
+        rows = await session.fetch(queries[name], *arguments)
+        if rows or bound >= top or bound <= settled:
+            break
+        scanned = bound  # above the settled head no progress can be reported
+    found = tuple(Poke(*row) for row in rows)
+    if len(found) == limit:
+        return PokePage(found, found[-1].global_position, more=True)
+    safe = max(min(bound, settled), after)
+    upto = max(found[-1].global_position, safe) if found else safe
+    return PokePage(found, upto, more=bound < top)
+
+
+def _poke_plan(follow: Follow, after: int, bound: int, limit: int) -> tuple[str, tuple[Any, ...]]:
+    """Choose the named query and its arguments."""
     match follow.kind:
         case "stream":
-            arguments = (follow.name, min(follow.min_position, _MAX), after, bound, limit)
+            first = min(follow.min_position, _MAX)
+            return "stream_pokes", (follow.name, first, after, bound, limit)
         case "category":
             member, size = follow.group or (None, None)
-            arguments = (follow.name, after, bound, follow.correlation, member, size, limit)
+            filters = (follow.correlation, member, size)
+            return "category_pokes", (follow.name, after, bound, *filters, limit)
         case "all":
-            arguments = (after, bound, limit)
-    rows = await session.fetch(queries[f"{follow.kind}_pokes"], *arguments)
-    found = tuple(Poke(*row) for row in rows)
-    upto = found[-1].global_position if len(found) == limit else bound
-    return PokePage(found, upto, more=upto < top)
+            return "all_pokes", (after, bound, limit)
 
 
 async def message_count(session: Session, queries: NamespaceQueries) -> int:

@@ -13,17 +13,20 @@ import trio
 
 from mdb.core.errors import AuthUnauthorized, BackendUnavailable, MdbError, NamespaceNotFound
 from mdb.core.messages import NamespaceRecord
-from mdb.stores.base import OpenError
+from mdb.stores.base import OpenError, Watched
 from mdb.stores.migrations import MigrationError
 from mdb.stores.postgres import registry
 from mdb.stores.postgres.bridge import open_bridge
-from mdb.stores.postgres.connect import Connector, first_connection, parse_url
+from mdb.stores.postgres.connect import Address, Connector, first_connection, parse_url
 from mdb.stores.postgres.faults import Lost, one_line, reading
 from mdb.stores.postgres.migrate import SCRIPT_LIMIT, migrate_registry
 from mdb.stores.postgres.namespace import PostgresNamespace
+from mdb.stores.postgres.news import News
 from mdb.stores.postgres.pool import Pool
 from mdb.stores.postgres.session import Session
+from mdb.stores.postgres.signals import Listener, Notifier
 from mdb.stores.postgres.sql import REGISTRY_SCHEMA, registry_query
+from mdb.stores.postgres.watch import POLLING_AND_LISTENING, Watch, Watching
 
 T = TypeVar("T")
 
@@ -42,21 +45,33 @@ class PostgresStore:
 
     backend: Literal["sqlite", "postgres"] = "postgres"
 
-    def __init__(self, pool: Pool) -> None:
-        """No I/O."""
+    def __init__(self, pool: Pool, news: News | None = None) -> None:
+        """No I/O. `news`: for the watch, which `watched_by` then names."""
         self._pool = pool
+        self._news = news or News()
+        self._watch: Watch | None = None
         self._namespaces: dict[str, PostgresNamespace] = {}
+
+    def watched_by(self, watch: Watch) -> None:
+        """Take in the watch that `watch` runs."""
+        self._watch = watch
+
+    async def watch(self, watched: Watched) -> None:
+        """See `Store.watch`."""
+        assert self._watch is not None
+        await self._watch.run(watched)
 
     async def ping(self) -> int:
         """Ask the registry; return how many connections are open. See `Store.ping`."""
         await self._ask(_ping)
-        return self._pool.open_sessions
+        return self._pool.open_sessions + (self._watch.connections if self._watch else 0)
 
     def namespace(self, record: NamespaceRecord) -> PostgresNamespace:
         """Return the namespace's store. See `Store.namespace`."""
         known = self._namespaces.get(record.incarnation)
         if known is None:
-            known = self._namespaces[record.incarnation] = PostgresNamespace(record, self._pool)
+            known = PostgresNamespace(record, self._pool, self._news)
+            self._namespaces[record.incarnation] = known
         return known
 
     async def create_namespace(
@@ -76,12 +91,13 @@ class PostgresStore:
             return await self._change(
                 registry.create, namespace, incarnation, token_digest, description, metadata
             )
-        except BackendUnavailable:
-            # Perhaps the connection broke after the commit: then it is there, and it is ours.
-            found = await self.find_namespace(namespace)
-            if found is not None and found.incarnation == str(incarnation):
-                return found
-            raise
+        except BackendUnavailable as exc:
+            fault = exc
+        # Perhaps the connection broke after the commit: then it is there, and it is ours.
+        found = await self.find_namespace(namespace)
+        if found is not None and found.incarnation == str(incarnation):
+            return found
+        raise fault
 
     async def delete_namespace(self, record: NamespaceRecord) -> tuple[int, int]:
         """Delete a namespace. See `Store.delete_namespace`. Its actor must have stopped."""
@@ -90,6 +106,7 @@ class PostgresStore:
         except AuthUnauthorized as exc:
             raise NamespaceNotFound(f"namespace {record.id} not found") from exc
         deleted_at = await self._change(registry.bury, record)
+        self._news.tell(REGISTRY_SCHEMA)
         self._namespaces.pop(record.incarnation, None)
         try:
             await self._change(registry.drop, UUID(record.incarnation), record.location)
@@ -113,6 +130,7 @@ class PostgresStore:
     async def set_token(self, record: NamespaceRecord, digest: bytes) -> None:
         """See `Store.set_token`."""
         await self._change(registry.set_token, record, digest)
+        self._news.tell(REGISTRY_SCHEMA)
 
     async def migrate_namespaces(self) -> int:
         """See `Store.migrate_namespaces`. Raises `OpenError` naming the first that does not fit."""
@@ -165,13 +183,27 @@ async def _ping(session: Session) -> None:
     await session.value(registry_query("ping"), REGISTRY_SCHEMA)
 
 
+def _listen_address(address: Address, watching: Watching) -> Address | None:
+    """Return where to listen, None for nowhere."""
+    if not watching.listen:
+        return None
+    if watching.listen_url is not None:
+        return parse_url(watching.listen_url)
+    if address.pooler:
+        log.info("behind a transaction pooler other servers' writes are found by polling alone")
+        return None
+    return address
+
+
 @asynccontextmanager
-async def open_store(url: str) -> AsyncGenerator[PostgresStore]:
+async def open_store(
+    url: str, watching: Watching = POLLING_AND_LISTENING
+) -> AsyncGenerator[PostgresStore]:
     """Connect to a database; the registry is created, or brought up to date.
 
-    `url`: see `connect.parse_url`. The namespaces' schemas are brought up to date when they are
-    first used. Raises `OpenError` with one line for the operator. The store works for any task,
-    wherever it was started, until the block ends.
+    `url`: see `connect.parse_url`. `watching`: how it learns of what others write. The namespaces'
+    schemas are brought up to date when they are first used. Raises `OpenError` with one line for
+    the operator. The store works for any task, wherever it was started, until the block ends.
     """
     address = parse_url(url)
     async with open_bridge() as bridge:
@@ -186,7 +218,23 @@ async def open_store(url: str) -> AsyncGenerator[PostgresStore]:
                 raise OpenError(str(exc)) from exc
             except (Lost, asyncpg.PostgresError) as exc:
                 raise OpenError(f"the registry cannot be set up: {one_line(exc)}") from exc
-            store = PostgresStore(pool)
+            news = News()
+            store = PostgresStore(pool, news)
+            notifier = Notifier(bridge, connector, news)
+            at = _listen_address(address, watching)
+            listener = None
+            if at is not None:
+                listener = Listener(bridge, Connector(at), news, lambda: notifier.pid)
+            store.watched_by(
+                Watch(
+                    pool,
+                    news,
+                    store.namespace,
+                    notifier=notifier,
+                    listener=listener,
+                    poll_interval=watching.poll_interval,
+                )
+            )
             await store.sweep()
             yield store
         finally:

@@ -23,6 +23,10 @@ BUSY_TIMEOUT = 5000
 # Pages that the WAL may grow to before a commit moves it into the database (4 KiB each).
 AUTOCHECKPOINT = 1000
 
+# Bytes that the WAL's file keeps once its content is in the database: a large import would leave
+# a file of its own size for ever.
+JOURNAL_SIZE_LIMIT = 64 << 20
+
 _DISK = (apsw.FullError,)
 _GONE = (apsw.CantOpenError, apsw.BusyError, apsw.LockedError, apsw.ReadOnlyError)
 
@@ -50,6 +54,7 @@ def open_file(path: Path, *, create: bool) -> apsw.Connection:
         # An answered write survives a power cut: WAL with NORMAL would lose the last commits.
         db.execute("PRAGMA synchronous = FULL")
         db.execute(f"PRAGMA wal_autocheckpoint = {AUTOCHECKPOINT}")
+        db.execute(f"PRAGMA journal_size_limit = {JOURNAL_SIZE_LIMIT}")
     except BaseException:
         db.close()
         raise

@@ -14,7 +14,9 @@ import apsw
 
 from mdb.core.errors import BackendError
 from mdb.stores.migrations import MigrationError
+from mdb.stores.sqlite import staging
 from mdb.stores.sqlite.connect import open_file, open_memory
+from mdb.stores.sqlite.files import STAGING, remove
 from mdb.stores.sqlite.migrate import migrate
 
 log = logging.getLogger("mdb.stores.sqlite")
@@ -144,6 +146,29 @@ class FileConnections:
         else:
             self._idle.put(self._path, db)
 
+    def importer(self) -> apsw.Connection:
+        """Open a connection with an empty staging database beside it."""
+        staged = self._staging()
+        remove(staged)
+        db = self._open(create=False)
+        try:
+            staging.attach(db, staged)
+        except BaseException:
+            db.close()
+            remove(staged)
+            raise
+        return db
+
+    def _staging(self) -> Path:
+        return self._path.with_name(self._path.name + STAGING)
+
+    def close_importer(self, db: apsw.Connection) -> None:
+        """Close it, and delete what was staged."""
+        try:
+            db.close()
+        finally:
+            remove(self._staging())
+
     def retire(self) -> None:
         """Close the connections of a file that is being deleted; those in use as they return."""
         self._retired = True
@@ -179,6 +204,17 @@ class MemoryConnections:
 
     def give_back(self, db: apsw.Connection) -> None:
         """Keep it."""
+
+    def importer(self) -> apsw.Connection:
+        """Attach an empty staging database to the one connection."""
+        db = self.writer()
+        staging.attach(db, None)
+        return db
+
+    def close_importer(self, db: apsw.Connection) -> None:
+        """Drop what was staged, unless all of it is gone already."""
+        if self._db is db:
+            staging.detach(db)
 
     def retire(self) -> None:
         """Drop the database."""

@@ -15,8 +15,11 @@ METADATA_FILE = "metadata.db"
 LOCK_FILE = "mdb.lock"
 NAMESPACES = "namespaces"
 
+# Appended to the name of a namespace's file: what an import has staged for it.
+STAGING = ".import"
+
 # SQLite's own companions of a database file in WAL mode.
-_COMPANIONS = ("", "-wal", "-shm")
+_COMPANIONS = ("", "-wal", "-shm", "-journal")
 
 
 def file_name(namespace: str, incarnation: str) -> str:
@@ -62,6 +65,11 @@ def remove(path: Path) -> None:
     """Delete a database file and its companions; those that are not there are no error."""
     for companion in _COMPANIONS:
         path.with_name(path.name + companion).unlink(missing_ok=True)
+
+
+def leftover_imports(directory: Path) -> list[Path]:
+    """List what imports that a crash interrupted have left in a data directory."""
+    return sorted((directory / NAMESPACES).glob(f"*{STAGING}"))
 
 
 def sync_directory(directory: Path) -> None:

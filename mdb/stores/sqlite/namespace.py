@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from typing import Protocol, TypeVar
 
 import apsw
 import trio
 
+from actors import Unavailable
 from mdb.core.messages import (
     Append,
     CategoryInfo,
+    ExportPage,
     Follow,
     NamespaceRecord,
     NamespaceStats,
@@ -19,16 +22,23 @@ from mdb.core.messages import (
     Page,
     PokePage,
     Query,
+    Selection,
     StreamInfo,
 )
-from mdb.stores.sqlite import reads, writes
+from mdb.stores.base import Importer
+from mdb.stores.sqlite import exports, reads, writes
 from mdb.stores.sqlite.connect import reading, writing
+from mdb.stores.sqlite.importer import Source, importing
 from mdb.stores.sqlite.workers import Workers
 
 T = TypeVar("T")
 
+# Seconds that a commit waits for an import that is being moved in; below an actor's limit for a
+# commit, so that it ends with "nothing was written" and not with an unknown outcome.
+MOVE_PATIENCE = 20.0
 
-class Connections(Protocol):
+
+class Connections(Source, Protocol):
     """Where a namespace's connections come from: a file's (many) or memory's (one, shared).
 
     All of it runs in a worker, but for `give_back` and `close_idle`.
@@ -55,6 +65,9 @@ class SqliteNamespace:
     `turn` is a lock where there is one connection for everything, else None.
     """
 
+    # One server owns the file, and one connection writes it.
+    ordered = True
+
     def __init__(
         self,
         record: NamespaceRecord,
@@ -62,6 +75,7 @@ class SqliteNamespace:
         *,
         writers: Workers,
         readers: Workers,
+        importers: Workers,
         turn: trio.Lock | None,
     ) -> None:
         """No I/O: the file is opened when it is first used."""
@@ -69,8 +83,10 @@ class SqliteNamespace:
         self._connections = connections
         self._writers = writers
         self._readers = readers
+        self._importers = importers
         self._turn = turn
         self._writer: apsw.Connection | None = None
+        self._moved: trio.Event | None = None
 
     @property
     def is_open(self) -> bool:
@@ -109,8 +125,18 @@ class SqliteNamespace:
             assert self._writer is not None
             return function(self._writer)
 
+        await self._wait_for_move()
         # No interrupt: a commit that has begun ends, and its caller's limit is the actor's.
         return await self._exclusive(self._writers, run)
+
+    async def _wait_for_move(self) -> None:
+        if self._moved is None:
+            return
+        with trio.move_on_after(MOVE_PATIENCE):
+            while self._moved is not None:
+                await self._moved.wait()
+            return
+        raise Unavailable("an import is being moved in")
 
     async def release(self) -> None:
         """Keep the connection: an idle one costs a file handle, and the actor stops soon."""
@@ -123,6 +149,23 @@ class SqliteNamespace:
         if self._writer is not None:
             db, self._writer = self._writer, None
             self._connections.close_writer(db)
+
+    # Imports. Any task, one import at a time.
+
+    def begin_import(self) -> AbstractAsyncContextManager[Importer]:
+        """Stage an import. See `NamespaceStore.begin_import`."""
+        run = partial(self._exclusive, self._importers)
+        return importing(self._connections, run, self._moving)
+
+    @contextmanager
+    def _moving(self) -> Iterator[None]:
+        """Let this namespace's writes wait here, in order, and not for the file's lock."""
+        self._moved = trio.Event()
+        try:
+            yield
+        finally:
+            self._moved.set()
+            self._moved = None
 
     # The read side. Any task, at any time.
 
@@ -142,9 +185,22 @@ class SqliteNamespace:
         """Return the namespace's head. See `NamespaceStore.head`."""
         return await self._read(reads.head)
 
+    async def settled_head(self) -> int:
+        """Return the head: nothing comes below it. See `NamespaceStore.settled_head`."""
+        return await self.head()
+
+    def look_soon(self) -> None:
+        """Do nothing: nobody else writes. See `NamespaceStore.look_soon`."""
+
     async def pokes(self, follow: Follow, after: int, limit: int) -> PokePage:
         """Read notices. See `NamespaceStore.pokes`."""
         return await self._read(lambda db: reads.pokes(db, follow, after, limit))
+
+    async def export_page(
+        self, selection: Selection, after: int, upto: int, limit: int
+    ) -> ExportPage:
+        """Read a page of an export. See `NamespaceStore.export_page`."""
+        return await self._read(lambda db: exports.export_page(db, selection, after, upto, limit))
 
     async def message_count(self) -> int:
         """Count messages. See `NamespaceStore.message_count`."""

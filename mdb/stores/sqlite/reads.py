@@ -133,7 +133,7 @@ def pokes(db: apsw.Connection, follow: Follow, after: int, limit: int) -> PokePa
     # need no common transaction.
     top = max(head(db), after)
     # A stream's index holds nothing but its own messages; the others skip what they filter out.
-    bound = top if follow.kind == "stream" else min(top, after + POKES_WINDOW)
+    bound = top if follow.kind == "stream" else _window_end(db, after, top)
     arguments: dict[str, Any] = {"after": after, "upto": bound, "limit": limit}
     match follow.kind:
         case "stream":
@@ -150,6 +150,14 @@ def pokes(db: apsw.Connection, follow: Follow, after: int, limit: int) -> PokePa
     found = tuple(Poke(*row) for row in rows)
     upto = found[-1].global_position if len(found) == limit else bound
     return PokePage(found, upto, more=upto < top)
+
+
+def _window_end(db: apsw.Connection, after: int, top: int) -> int:
+    """Return how far one read goes. Its window begins at a message: imports may leave wide gaps."""
+    if top - after <= POKES_WINDOW:
+        return top
+    first: int = _row(db, "next_position", after)[0]
+    return min(top, first - 1 + POKES_WINDOW)
 
 
 def message_count(db: apsw.Connection) -> int:

@@ -14,7 +14,7 @@ import trio
 
 from mdb.core.errors import NamespaceNotFound
 from mdb.core.messages import NamespaceRecord
-from mdb.stores.base import OpenError
+from mdb.stores.base import OpenError, Watched
 from mdb.stores.migrations import MigrationError
 from mdb.stores.sqlite import files, registry
 from mdb.stores.sqlite.connect import (
@@ -37,6 +37,7 @@ log = logging.getLogger("mdb.stores.sqlite")
 # cores and a disk busy, and a slow read never takes a writer's place.
 WRITERS = 4
 READERS = 4
+IMPORTERS = 2
 
 # Idle read connections kept over all namespaces: three file handles and some 100 KiB each.
 IDLE_READERS = 64
@@ -57,6 +58,8 @@ class SqliteStore:
         self._turn = trio.Lock()
         self._writers = Workers(WRITERS)
         self._readers = Workers(READERS) if directory is not None else self._writers
+        # Imports take no writer's place: a move lasts for seconds.
+        self._importers = Workers(IMPORTERS) if directory is not None else self._writers
         self._idle = IdleReaders(IDLE_READERS)
         self._connections: dict[str, FileConnections | MemoryConnections] = {}
         self._namespaces: dict[str, SqliteNamespace] = {}
@@ -77,6 +80,7 @@ class SqliteStore:
                 self._connections_of(record),
                 writers=self._writers,
                 readers=self._readers,
+                importers=self._importers,
                 turn=trio.Lock() if memory else None,
             )
         return known
@@ -184,10 +188,16 @@ class SqliteStore:
                 return await self._writers.run(lambda: function(self._metadata), None)
             raise trio.TooSlowError
 
+    async def watch(self, watched: Watched) -> None:
+        """Do nothing: one server owns the directory. See `Store.watch`."""
+
     async def sweep(self) -> None:
-        """Finish the creations and deletions that a crash interrupted."""
+        """Finish the creations and deletions, and undo the imports, that a crash interrupted."""
 
         def sweep(db: apsw.Connection) -> None:
+            for path in [] if self._directory is None else files.leftover_imports(self._directory):
+                log.warning("sweeping what is left of an import, %s", path.name)
+                files.remove(path)
             for location in registry.unfinished(db):
                 log.warning("sweeping what is left of namespace file %s", location)
                 if self._directory is not None:
@@ -213,6 +223,7 @@ class SqliteStore:
         await self._writers.aclose()
         if self._readers is not self._writers:
             await self._readers.aclose()
+            await self._importers.aclose()
 
 
 @asynccontextmanager

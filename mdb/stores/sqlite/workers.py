@@ -52,7 +52,7 @@ class Workers:
             except (trio.Cancelled, trio.TooSlowError):
                 if interrupt is not None:
                     interrupt()
-                usable = await self._ended(worker)
+                usable = await self._ended(worker)  # noqa: ASYNC102  (shielded and bounded there)
                 raise
             else:
                 return result

@@ -57,6 +57,7 @@ begin
       where ({schema}.category(m.stream_name), m.global_position) >= (category_page.category, _low)
         and ({schema}.category(m.stream_name), m.global_position) <= (category_page.category, _high)
         and {schema}.category(m.metadata->>'correlationStreamName') = correlation
+        and jsonb_typeof(m.metadata->'correlationStreamName') = 'string'
         and (of_type is null or m.type = of_type)
         and (size is null or {functions}.is_member(m.stream_name, member, size))
       order by {schema}.category(m.stream_name), m.global_position
@@ -78,6 +79,7 @@ begin
       where ({schema}.category(m.stream_name), m.global_position) >= (category_page.category, _low)
         and ({schema}.category(m.stream_name), m.global_position) <= (category_page.category, _high)
         and {schema}.category(m.metadata->>'correlationStreamName') = correlation
+        and jsonb_typeof(m.metadata->'correlationStreamName') = 'string'
         and (of_type is null or m.type = of_type)
         and (size is null or {functions}.is_member(m.stream_name, member, size))
       order by {schema}.category(m.stream_name) desc, m.global_position desc

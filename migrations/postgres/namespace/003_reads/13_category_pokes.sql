@@ -38,6 +38,7 @@ begin
       where ({schema}.category(m.stream_name), m.global_position) > (category_pokes.category, after)
         and ({schema}.category(m.stream_name), m.global_position) <= (category_pokes.category, up_to)
         and {schema}.category(m.metadata->>'correlationStreamName') = correlation
+        and jsonb_typeof(m.metadata->'correlationStreamName') = 'string'
         and (size is null or {functions}.is_member(m.stream_name, member, size))
       order by {schema}.category(m.stream_name), m.global_position
       limit max_rows;

@@ -1,0 +1,171 @@
+"""`mdb export` and `mdb import`: a namespace's history as lines of JSON."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, Final
+from urllib.parse import urlencode
+
+import msgspec
+from cyclopts import Parameter
+
+from mdb.cli.client import Client
+from mdb.cli.failures import Failed, UsageError
+from mdb.cli.output import Json, write_json, write_lines
+from mdb.cli.progress import Progress
+from mdb.cli.remote import DEFAULT_REMOTE, Remote
+from mdb.cli.sse import Events
+
+_PIECE: Final = 65_536
+
+
+def export(
+    *,
+    category: Annotated[
+        list[str] | None,
+        Parameter(help="Only messages of this category; may be given again.", negative=()),
+    ] = None,
+    since: Annotated[
+        str | None, Parameter(help="Only messages from this time on, as 2026-01-15T10:30:00Z.")
+    ] = None,
+    until: Annotated[str | None, Parameter(help="Only messages from before this time.")] = None,
+    output: Annotated[
+        Path | None,
+        Parameter(
+            help="File to write. It is there when it is complete. [default: standard output]"
+        ),
+    ] = None,
+    json: Json = False,
+    remote: Remote = DEFAULT_REMOTE,
+) -> int:
+    """Print a namespace's messages as lines of JSON, in order, for import.
+
+    Everything that is kept of them, the time to the microsecond; the same history gives the same
+    bytes. With --json, and --output: one object with how many there are.
+    """
+    if any("," in name for name in category or ()):
+        raise UsageError("--category: one category each, without a comma")
+    given = {"categories": ",".join(category or ()), "since": since, "until": until}
+    query = urlencode({name: value for name, value in given.items() if value})
+    count = 0
+    with ExitStack() as stack:
+        client = stack.enter_context(Client(remote.target()))
+        out: BinaryIO = sys.stdout.buffer
+        if output is not None and str(output) != "-":
+            out = stack.enter_context(_complete_or_not_at_all(output))
+        for piece in client.follow(f"/export{'?' * bool(query)}{query}", {}):
+            count += piece.count(b"\n")
+            try:
+                out.write(piece)
+            except BrokenPipeError:
+                raise
+            except OSError as exc:
+                raise Failed(f"{output or 'standard output'}: {exc.strerror}") from exc
+    if out is not sys.stdout.buffer:
+        if json:
+            write_json(msgspec.json.encode({"exported": count, "file": str(output)}))
+        else:
+            write_lines([f"{count} messages exported to {output}"])
+    return 0
+
+
+@contextmanager
+def _complete_or_not_at_all(path: Path) -> Generator[BinaryIO]:
+    """Write a file under another name, and give it its own once all of it is on disk."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as exc:
+        raise Failed(f"{path}: {exc.strerror}") from exc
+    try:
+        with open(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(name).chmod(0o666 & ~mask)
+        Path(name).replace(path)
+    except OSError as exc:
+        Path(name).unlink(missing_ok=True)
+        raise Failed(f"{path}: {exc.strerror}") from exc
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def import_(
+    file: Annotated[
+        str, Parameter(help="File that export has written, or - for standard input.")
+    ] = "-",
+    /,
+    *,
+    json: Json = False,
+    remote: Remote = DEFAULT_REMOTE,
+) -> int:
+    """Take in what export has written, with its positions, ids and times: all of it or nothing.
+
+    The positions must lie above what the namespace holds, and its streams go on without a gap.
+    Interrupted, it leaves nothing. With --json: one object with how many there were.
+    """
+    with ExitStack() as stack:
+        source, total = _source(file, stack)
+        client = stack.enter_context(Client(remote.target()))
+        progress = Progress(total)
+        stack.callback(progress.clear)
+        done = _carry_over(client, source, file, progress)
+        progress.clear()
+    if json:
+        write_json(msgspec.json.encode({"imported": done["imported"], "elapsed": done["elapsed"]}))
+    else:
+        write_lines([f"{done['imported']} messages imported in {done['elapsed']}"])
+    return 0
+
+
+def _source(file: str, stack: ExitStack) -> tuple[BinaryIO, int | None]:
+    if file == "-":
+        return sys.stdin.buffer, None
+    try:
+        source = Path(file).open("rb")  # noqa: SIM115  (the stack closes it)
+        stack.callback(source.close)
+        size = os.fstat(source.fileno()).st_size
+    except OSError as exc:
+        raise Failed(f"{file}: {exc.strerror}") from exc
+    return source, size or None
+
+
+def _carry_over(client: Client, source: BinaryIO, name: str, progress: Progress) -> dict[str, Any]:
+    """Send all of it; return the last event. Raises `Failed`, with the line where there is one."""
+    parser = Events()
+    headers = {"Content-Type": "application/x-ndjson", "Accept": "text/event-stream"}
+    for answer in client.upload("/import", headers, _pieces(source, name, progress)):
+        for event in parser.feed(answer):
+            found: dict[str, Any] = msgspec.json.decode(event.data)
+            progress.imported = found.get("imported", progress.imported)
+            progress.show()
+            if "error" in found:
+                line = f"line {found['line']}: " if "line" in found else ""
+                uncertain = found["error"] == "WRITE_UNCERTAIN"
+                outcome = "" if uncertain else "; nothing was imported"
+                raise Failed(f"{line}{found['error']}: {found['message']}{outcome}")
+            if found.get("done"):
+                return found
+    raise Failed(f"{client.target.url}: the answer broke off; look with mdb ns info what is there")
+
+
+def _pieces(source: BinaryIO, name: str, progress: Progress) -> Iterator[bytes]:
+    while True:
+        try:
+            # What is there, not a whole piece: a pipe may be slow.
+            piece = source.read1(_PIECE)  # type: ignore[attr-defined]
+        except OSError as exc:
+            raise Failed(f"{name}: {exc.strerror}") from exc
+        if not piece:
+            return
+        yield piece
+        progress.sent += len(piece)
+        progress.show()

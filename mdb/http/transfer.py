@@ -1,0 +1,264 @@
+"""`GET /export` and `POST /import`: a namespace's history as lines of JSON."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing
+from types import TracebackType
+
+import msgspec
+import trio
+from quart.wrappers.response import ResponseBody
+
+from mdb.core import names
+from mdb.core.errors import (
+    AuthRequired,
+    AuthUnauthorized,
+    BackendError,
+    InvalidRequest,
+    MdbError,
+    Overloaded,
+    RequestTimeout,
+)
+from mdb.core.messages import Selection
+from mdb.core.times import parse_time
+from mdb.database import Database
+from mdb.http.limits import Limits
+from mdb.namespace import Namespace
+from mdb.rpc.auth import bearer
+from mdb.rpc.testmode import TestMode
+from mdb.transfer import Import, begin_export, check_importable, importing
+
+log = logging.getLogger("mdb.http.transfer")
+
+_EXPORT_QUERY = frozenset(("categories", "since", "until"))
+
+# Each is a range of an index, and they are merged for every page.
+MAX_CATEGORIES = 100
+
+# gzip: fast; a higher level takes several times as long for a tenth less.
+_LEVEL = 1
+_GZIP_WINDOW = 31
+
+# Statuses from here on are no fault of the client's.
+_OURS = 500
+
+_encode = msgspec.json.Encoder().encode
+
+
+def parse_export(query: Mapping[str, str]) -> Selection:
+    """Check a query of `GET /export`; raise `InvalidRequest` naming the parameter."""
+    _refuse_unknown(query, _EXPORT_QUERY)
+    categories = None
+    if "categories" in query:
+        named = dict.fromkeys(query["categories"].split(","))
+        if len(named) > MAX_CATEGORIES:
+            raise InvalidRequest(
+                f"categories: at most {MAX_CATEGORIES} at a time", path="categories"
+            )
+        categories = tuple(names.check_category(name, "categories") for name in named)
+    times = {name: parse_time(query[name], name) for name in ("since", "until") if name in query}
+    return Selection(categories, times.get("since"), times.get("until"))
+
+
+def parse_import(query: Mapping[str, str], encoding: str | None) -> None:
+    """Check a query of `POST /import`, which takes none, and its Content-Encoding."""
+    _refuse_unknown(query, frozenset())
+    if encoding is not None and encoding.strip().lower() not in ("", "identity"):
+        raise InvalidRequest("the body of an import has no Content-Encoding")
+
+
+def _refuse_unknown(query: Mapping[str, str], known: frozenset[str]) -> None:
+    for name in query:
+        if name not in known:
+            raise InvalidRequest(f"unknown parameter: {name[:100]}", path=name[:100])
+
+
+class Transfers:
+    """Opens exports and imports."""
+
+    def __init__(
+        self, database: Database, test_mode: TestMode | None, limits: Limits, keep_alive: float
+    ) -> None:
+        """`keep_alive`: seconds of silence before an event stream says that it lives."""
+        self._database = database
+        self._test_mode = test_mode
+        self._limits = limits
+        self._keep_alive = keep_alive
+
+    async def export(
+        self, query: Mapping[str, str], *, authorization: str | None, compressed: bool
+    ) -> AsyncGenerator[bytes, None]:
+        """Check everything and read the first page; return what to send.
+
+        Raises the contract's errors. The generator breaks off with an error where a later page
+        cannot be read: the answer must then end without its last chunk.
+        """
+        namespace = await self._caller(authorization)
+        selection = parse_export(query)
+        blocks = await begin_export(namespace, selection)
+        return gzipped(blocks) if compressed else blocks
+
+    async def import_(
+        self,
+        query: Mapping[str, str],
+        body: AsyncIterator[bytes],
+        *,
+        authorization: str | None,
+        encoding: str | None,
+    ) -> ImportEvents:
+        """Check what can be checked before the body; return the events to send.
+
+        Raises the contract's errors.
+        """
+        namespace = await self._caller(authorization)
+        parse_import(query, encoding)
+        if self._database.draining:
+            raise Overloaded("the server is shutting down", retry_after=1)
+        check_importable(namespace)
+        return ImportEvents(
+            run_import(self._database, namespace, body, self._limits), self._keep_alive
+        )
+
+    async def _caller(self, authorization: str | None) -> Namespace:
+        token = bearer(authorization)
+        if token is None:
+            raise AuthRequired
+        known = self._database.known(token)
+        if known is not None:
+            return known
+        try:
+            return await self._database.authenticate(token)
+        except AuthUnauthorized:
+            if self._test_mode is None:
+                raise
+            return await self._test_mode.adopt(token)
+
+
+async def gzipped(blocks: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """Compress blocks into one gzip member. Broken off, it has no valid end."""
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
+    async with aclosing(blocks):
+        async for block in blocks:
+            packed = await trio.to_thread.run_sync(packer.compress, block)
+            if packed:
+                yield packed
+        yield packer.flush()
+
+
+def _event(value: Mapping[str, object]) -> bytes:
+    return b"data: %b\n\n" % _encode(value)
+
+
+def _fault(error: MdbError) -> bytes:
+    event: dict[str, object] = {"error": error.code, "message": error.message}
+    line = error.details.get("line")
+    return _event(event if line is None else {**event, "line": line})
+
+
+@trio.as_safe_channel
+async def run_import(
+    database: Database, namespace: Namespace, body: AsyncIterator[bytes], limits: Limits
+) -> AsyncGenerator[bytes, None]:
+    """Import the body and yield events: progress, and at the end that it is done or a fault.
+
+    After a fault the rest of the body is read and thrown away for a while, so that a client that
+    still sends gets to see what was wrong.
+    """
+    begun = trio.current_time()
+    error: MdbError | None = None
+    told = 0
+    try:
+        async with importing(namespace) as job:
+            async for data in _pieces(database, body, limits):
+                await job.feed(data)
+                if job.imported != told:
+                    told = job.imported
+                    yield _progress(job)
+            await job.finish()
+    except MdbError as refused:
+        if refused.status >= _OURS:
+            log.warning("an import ended: %s", refused, exc_info=refused.__cause__)
+        error = refused
+    except Exception:
+        log.exception("an import failed")
+        error = BackendError("the server failed")
+    if error is None:
+        if job.imported != told:
+            yield _progress(job)
+        elapsed = f"{trio.current_time() - begun:.1f}s"
+        yield _event({"done": True, "imported": job.imported, "elapsed": elapsed})
+        return
+    yield _fault(error)
+    with trio.move_on_after(limits.linger_timeout):
+        async for _data in body:
+            pass
+
+
+def _progress(job: Import) -> bytes:
+    return _event({"imported": job.imported, "gpos": job.position})
+
+
+async def _pieces(
+    database: Database, body: AsyncIterator[bytes], limits: Limits
+) -> AsyncGenerator[bytes, None]:
+    """Yield the body as it comes. Its size is not limited, but each wait for more of it is."""
+    while True:
+        data = None
+        with trio.move_on_after(limits.body_timeout) as waited:
+            data = await anext(body, None)
+        if waited.cancelled_caught:
+            raise RequestTimeout("nothing more of the import arrived in time")
+        if database.draining:
+            raise Overloaded("the server is shutting down", retry_after=1)
+        if data is None:
+            return
+        yield data
+
+
+class ImportEvents(ResponseBody):
+    """The body of an import's answer.
+
+    Quart enters it, which begins the import, and leaves it when the answer is complete or the
+    client is gone, which ends the import and removes what it has staged.
+    """
+
+    _events: trio.abc.ReceiveChannel[bytes]
+
+    def __init__(
+        self,
+        run: AbstractAsyncContextManager[trio.abc.ReceiveChannel[bytes]],
+        keep_alive: float,
+    ) -> None:
+        """`keep_alive`: seconds of silence before a comment is sent."""
+        self._run = run
+        self._keep_alive = keep_alive
+
+    async def __aenter__(self) -> ImportEvents:
+        """Begin."""
+        self._events = await self._run.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End it, waiting until it has cleaned up, which is bounded in time."""
+        await self._run.__aexit__(exc_type, exc, traceback)
+
+    def __aiter__(self) -> ImportEvents:
+        """Iterate over the events."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Wait for the next event."""
+        with trio.move_on_after(self._keep_alive):
+            try:
+                return await self._events.receive()
+            except trio.EndOfChannel:
+                raise StopAsyncIteration from None
+        return b": keep-alive\n\n"

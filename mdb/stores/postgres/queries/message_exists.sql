@@ -1,0 +1,2 @@
+-- Whether a message is stored: id.
+select (select true from {schema}.messages where id = $1 limit 1) is true

@@ -1,0 +1,156 @@
+"""An import on its way in: staged in temporary tables of one session, then moved at once.
+
+Asyncio functions that run on that session, which nothing else uses. Between them no transaction is
+open, unless a transaction pooler stands between: then the whole import is one, for only that keeps
+the session and its tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from mdb.core.errors import BackendError, MdbError, MessageIdConflict
+from mdb.core.messages import StoredMessage
+from mdb.stores.continuity import misplaced, runs, too_low
+from mdb.stores.postgres.connect import LOCK_TIMEOUT
+from mdb.stores.postgres.exports import to_datetime
+from mdb.stores.postgres.session import Session, SessionId
+from mdb.stores.postgres.sql import NamespaceQueries, registry_query
+from mdb.stores.postgres.writes import END_LIMIT
+
+_COLUMNS = (
+    "line",
+    "id",
+    "stream_name",
+    "type",
+    "position",
+    "global_position",
+    "data",
+    "metadata",
+    "time",
+)
+
+
+class MoveAttempt(msgspec.Struct):
+    """What is known of a move that may break off: its commit was `sent` by the session `by`."""
+
+    sent: bool = False
+    by: SessionId | None = None
+    first_id: UUID | None = None
+
+
+async def prepare(session: Session, queries: NamespaceQueries) -> None:
+    """Create the tables."""
+    if session.pooled:
+        await session.raw.transaction().start()
+        await session.row(registry_query("write_settings"), LOCK_TIMEOUT)
+    await session.row(queries["staging_settings"], session.pooled)
+    await session.raw.execute(queries["staging_messages"])
+    await session.raw.execute(queries["staging_streams"])
+
+
+async def stage(
+    session: Session, queries: NamespaceQueries, messages: Sequence[tuple[int, StoredMessage]]
+) -> None:
+    """Add messages. See `Importer.stage`."""
+    found = runs(messages)
+    names = [run.stream for run in found]
+    rows = await session.fetch(queries["staging_last"], names)
+    for run, (_stream, last) in zip(found, rows, strict=True):
+        if last is not None and run.first != last + 1:
+            raise misplaced(run.line, run.stream, run.first, last)
+    await session.row(
+        queries["staging_stream"],
+        names,
+        [run.first for run in found],
+        [run.last for run in found],
+        [run.line for run in found],
+    )
+    await session.raw.copy_records_to_table(
+        "mdb_import",
+        schema_name="pg_temp",
+        columns=_COLUMNS,
+        records=[
+            (
+                line,
+                UUID(bytes=m.id),
+                m.stream,
+                m.type,
+                m.position,
+                m.global_position,
+                m.data,
+                m.metadata,
+                to_datetime(m.time),
+            )
+            for line, m in messages
+        ],
+    )
+
+
+async def move(
+    session: Session, queries: NamespaceQueries, attempt: MoveAttempt, limit: float
+) -> None:
+    """Move everything into the namespace. See `Importer.move`. `limit`: seconds a statement."""
+    first = await session.row(queries["staging_first"])
+    attempt.first_id = first["id"]
+    attempt.by = session.id
+    transaction = session.raw.transaction()
+    await transaction.start()
+    try:
+        # In a statement of its own: what follows sees all that was committed before.
+        await session.row(queries["settle_begin"])
+        await _check_place(session, queries, first["line"], first["global_position"])
+        await session.raw.execute(queries["staging_move"], timeout=limit)
+        await session.value(queries["staging_sequence"])
+    except asyncpg.UniqueViolationError as exc:
+        await transaction.rollback()
+        raise await _explanation(session, queries) from exc
+    except Exception:
+        if not session.is_closed:
+            await transaction.rollback()
+        raise
+    attempt.sent = True
+    await transaction.commit()
+    if session.pooled:
+        await session.raw.execute("commit")
+
+
+async def _check_place(
+    session: Session, queries: NamespaceQueries, line: int, position: int
+) -> None:
+    head: int = await session.value(queries["head"])
+    if position <= head:
+        raise too_low(line, position, head)
+    row = await session.row(queries["staging_misplaced"])
+    if row is not None:
+        raise misplaced(*row)
+
+
+async def _explanation(session: Session, queries: NamespaceQueries) -> MdbError:
+    """Find the line that the namespace's unique indexes refused. Nothing is locked any more."""
+    row = await session.row(queries["staging_known_id"])
+    if row is None:
+        return BackendError("the database refused the import")
+    text = str(row["id"])
+    return MessageIdConflict(
+        f"message id {text} is stored already", details={"id": text, "line": row["line"]}
+    )
+
+
+async def stands(session: Session, queries: NamespaceQueries, attempt: MoveAttempt) -> bool:
+    """Tell whether a move whose commit broke off was carried out.
+
+    Its session is ended first, if it is still there. Raises `TimeoutError` where it does not end.
+    """
+    old = attempt.by
+    if old is not None:
+        ended = await session.value(registry_query("end_session"), old.pid, old.started, END_LIMIT)
+        if not ended:
+            raise TimeoutError(f"session {old.pid}, whose commit broke off, does not end")
+    async with session.raw.transaction():
+        await session.row(queries["settle_begin"])
+        return bool(await session.value(queries["message_exists"], attempt.first_id))

@@ -1,0 +1,2 @@
+-- Replaced by tails, which also tells of gaps.
+drop function {schema}.heads(text[]);

@@ -1,0 +1,229 @@
+"""`mdb export` and `mdb import`."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from itertools import count
+from types import SimpleNamespace
+
+import pytest
+from fixtures.commands import TOKEN
+from fixtures.server import LIMIT, environment, start_process, start_server
+
+_numbers = count()
+
+
+@pytest.fixture(autouse=True)
+def _no_lines_in_between(monkeypatch):
+    """However slow the machine is, a short import ends before it tells how far it is."""
+    monkeypatch.setattr("mdb.cli.progress._LINE", LIMIT)
+
+
+@pytest.fixture
+def tenant(client):
+    """The environment of a namespace of its own."""
+    created = client("ns", "create", f"transfer-{next(_numbers)}", "--json").document
+    return {"MESSAGEDB_TOKEN": created["token"]}
+
+
+@pytest.fixture
+def history(client):
+    """The export of some messages."""
+    name = f"source-{next(_numbers)}"
+    token = client("ns", "create", name, "--json").document["token"]
+    for n in range(5):
+        client("write", f"{'ab'[n % 2]}-1", "T", str(n), MESSAGEDB_TOKEN=token)
+    return client("export", MESSAGEDB_TOKEN=token).out
+
+
+def test_what_is_exported_to_a_file_is_imported_from_it(client, tenant, history, tmp_path) -> None:
+    file = tmp_path / "history.ndjson"
+    file.write_text(history)
+    assert "5 messages imported in " in client("import", str(file), **tenant).out
+    again = tmp_path / "again.ndjson"
+    done = client("export", "--output", str(again), **tenant)
+    assert (done.code, done.out) == (0, f"5 messages exported to {again}\n")
+    assert again.read_text() == history
+    assert {path.name for path in tmp_path.iterdir()} == {file.name, again.name}
+    found = client("export", f"--output={again}", "--json", **tenant).document
+    assert found == {"exported": 5, "file": str(again)}
+
+
+def test_an_import_reads_standard_input_and_prints_json(
+    client, tenant, history, monkeypatch
+) -> None:
+    stdin = SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(history.encode())))
+    monkeypatch.setattr(sys, "stdin", stdin)
+    found = client("import", "--json", **tenant).document
+    assert found["imported"] == 5
+    assert found["elapsed"].endswith("s")
+
+
+def test_filters_are_passed_on(client, tenant, history, tmp_path) -> None:
+    (tmp_path / "history").write_text(history)
+    client("import", str(tmp_path / "history"), **tenant)
+    assert [row["data"] for row in client("export", "--category=b", **tenant).rows] == [1, 3]
+    both = client("export", "--category=b", "--category", "a", **tenant)
+    assert len(both.rows) == 5
+    assert client("export", "--until=2020-01-01T00:00:00Z", **tenant).out == ""
+    refusal = client("export", "--since=yesterday", **tenant).refusal
+    assert refusal.startswith("INVALID_REQUEST: since: ")
+    assert client("export", "--category=a,b", **tenant).code == 2
+
+
+def test_a_refused_import_names_the_line_and_leaves_nothing(
+    client, tenant, history, tmp_path
+) -> None:
+    file = tmp_path / "history"
+    lines = history.splitlines()
+    file.write_text("\n".join([*lines[:3], "nonsense"]))
+    refusal = client("import", str(file), **tenant).refusal
+    assert refusal.startswith("line 4: INVALID_REQUEST: not JSON")
+    assert refusal.endswith("; nothing was imported")
+    assert client("export", **tenant).out == ""
+    file.write_text("\n".join([*lines[:2], lines[4]]))
+    assert client("import", str(file), **tenant).refusal.startswith("line 3: POSITION_EXISTS: ")
+    assert client("import", "/nowhere/at-all", **tenant).refusal.startswith("/nowhere/at-all: ")
+    assert client("import", str(file), MESSAGEDB_TOKEN="ns_x").refusal.startswith("AUTH_")
+
+
+def test_a_large_refused_import_is_not_sent_to_its_end(client, tenant, history, tmp_path) -> None:
+    file = tmp_path / "history"
+    file.write_text("nonsense\n" + "x" * (64 << 20))
+    assert client("import", str(file), **tenant).refusal.startswith("line 1: INVALID_REQUEST: ")
+
+
+def test_an_export_that_fails_leaves_no_file(client, tenant, tmp_path) -> None:
+    refusal = client("export", "--since=x", f"--output={tmp_path / 'file'}", **tenant).refusal
+    assert refusal.startswith("INVALID_REQUEST: ")
+    assert not list(tmp_path.iterdir())
+    missing = client("export", f"--output={tmp_path / 'no' / 'file'}", **tenant).refusal
+    assert missing.endswith("No such file or directory")
+
+
+def test_a_reader_that_goes_away_is_no_error(server, client, tenant, tmp_path) -> None:
+    file = tmp_path / "long"
+    lines = (
+        {
+            "id": f"00000000-0000-4000-8000-{n:012}",
+            "stream": f"s-{n}",
+            "type": "T",
+            "pos": 0,
+            "gpos": n + 1,
+            "data": "x" * 500,
+            "meta": None,
+            "time": "2026-01-15T10:30:00Z",
+        }
+        for n in range(3000)
+    )
+    file.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    assert client("import", str(file), **tenant).code == 0
+    command = f"{sys.executable} -m mdb export; echo $? >&2"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"({command}) | head -1"],
+        env=environment({"MESSAGEDB_URL": server.url, **tenant}),
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert (done.stdout.count("\n"), done.stderr) == (1, "0\n")
+
+
+def test_an_interrupted_import_leaves_nothing(server, client, tenant, history) -> None:
+    env = environment({"MESSAGEDB_URL": server.url, **tenant})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mdb", "import"],
+        env=env,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with process:
+        process.stdin.write(history.encode())
+        process.stdin.flush()
+        # It is under way once a second one is refused.
+        deadline = time.monotonic() + LIMIT
+        while True:
+            second = client("import", "/dev/null", **tenant)
+            if second.code:
+                break
+            assert time.monotonic() < deadline, "it does not begin"
+        assert second.refusal.startswith("OVERLOADED: ")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(LIMIT) == 130
+        assert process.stderr.read() == b""
+    while client("import", "/dev/null", **tenant).code:
+        assert time.monotonic() < deadline, "it does not end"
+    assert client("export", **tenant).out == ""
+
+
+def test_at_a_terminal_a_bar_shows_how_far_it_is(server, tenant, history, tmp_path) -> None:
+    file = tmp_path / "history"
+    file.write_text(history)
+    shown = _at_a_terminal(server, tenant, ["import", str(file)])
+    assert "[########################]  100%" in shown
+    assert "messages" in shown
+    assert "/s" in shown
+    assert "all sent" in shown
+
+
+def _at_a_terminal(server, tenant, args):
+    """Run a command whose standard error is a terminal; return what it showed there."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        # Redrawn at each piece, however fast it is.
+        [
+            sys.executable,
+            "-c",
+            "import mdb.cli.progress as p; p._REDRAW = 0; from mdb.cli import main; main()",
+            *args,
+        ],
+        env=environment({"MESSAGEDB_URL": server.url, **tenant}),
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # Linux: the other side is closed
+                break
+            if not piece:
+                break
+            shown += piece
+        os.close(ours)
+        assert process.wait(LIMIT) == 0
+    return shown.decode()
+
+
+def test_elsewhere_lines_tell_how_far_it_is(client, tenant, history, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("mdb.cli.progress._LINE", 0)
+    file = tmp_path / "history"
+    file.write_text(history)
+    done = client("import", str(file), **tenant)
+    assert done.code == 0
+    lines = done.err.splitlines()
+    assert all(line.startswith("mdb: ") and "messages" in line for line in lines)
+    assert "100%" in lines[-1]
+
+
+def test_a_server_that_dies_in_the_middle_is_said_so(tmp_path) -> None:
+    with start_server([f"--data-dir={tmp_path / 'data'}", f"--token={TOKEN}"]) as server:
+        env = {"MESSAGEDB_URL": server.url, "MESSAGEDB_TOKEN": TOKEN}
+        fifo = tmp_path / "fifo"
+        os.mkfifo(fifo)
+        with start_process(["import", str(fifo)], env) as process:
+            with fifo.open("wb", buffering=0) as pipe:
+                pipe.write(b"\n")
+                server.stop(signal.SIGKILL)
+            assert process.wait() == 1
+            assert process.stderr.startswith("mdb: ")
+            assert process.stderr.count("\n") == 1

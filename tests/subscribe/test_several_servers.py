@@ -1,0 +1,172 @@
+"""Several servers on one Postgres, and programs that write to it directly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio
+
+import mdb
+from mdb.core import tokens
+from mdb.database import NewNamespace
+from mdb.stores.postgres.signals import Listener
+from tests.subscribe.conftest import NEVER, OFTEN
+from tests.subscribe.writers import direct, take
+
+LISTENERS = (
+    "select pid from pg_stat_activity where query ilike 'listen%' and datname = current_database()"
+)
+END_LISTENERS = f"select count(pg_terminate_backend(pid)) from ({LISTENERS}) l"
+
+
+async def until(conn: Any, query: str) -> None:
+    with trio.fail_after(15):
+        while not await conn.fetchval(query):
+            await trio.lowlevel.checkpoint()
+
+
+async def test_a_write_on_one_server_is_poked_on_the_other_without_a_poll(
+    database_url: str, serve_on: Callable[..., Any], connect: Callable[..., Any]
+) -> None:
+    one = await serve_on(database_url, poll_interval=NEVER)
+    other = await serve_on(database_url, poll_interval=NEVER)
+    watcher = await connect(database_url)
+    await until(watcher, f"select count(*) = 2 from ({LISTENERS}) l")
+    writing, following = await one.namespace(), await other.namespace()
+    async with following.subscribe(category="a") as pokes:
+        for n in range(1, 4):
+            await writing.write(f"a-{n}", "T", {})
+            with trio.fail_after(15):
+                assert await take(pokes, 1) == [(f"a-{n}", n)]
+
+
+@pytest.mark.parametrize("options", [{}, {"listen": False}])
+async def test_a_direct_write_is_poked_on_every_server(
+    database_url: str,
+    serve_on: Callable[..., Any],
+    connect: Callable[..., Any],
+    options: dict[str, Any],
+) -> None:
+    one = await serve_on(database_url, poll_interval=OFTEN, **options)
+    other = await serve_on(database_url, poll_interval=OFTEN, **options)
+    client = await connect(database_url)
+    first, second = await one.namespace(), await other.namespace()
+    async with first.subscribe(all=True) as here, second.subscribe(stream="a-1") as there:
+        for n in range(1, 4):
+            await direct(client, "message_store", "a-1")
+            with trio.fail_after(15):
+                assert await take(here, 1) == await take(there, 1) == [("a-1", n)]
+
+
+async def test_what_was_written_while_nobody_listened_is_caught_up_with(
+    database_url: str,
+    serve_on: Callable[..., Any],
+    connect: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The listening connection is lost, and a write comes before there is a new one."""
+    one = await serve_on(database_url, poll_interval=NEVER)
+    other = await serve_on(database_url, poll_interval=NEVER)
+    watcher = await connect(database_url)
+    await until(watcher, f"select count(*) = 2 from ({LISTENERS}) l")
+    writing, following = await one.namespace(), await other.namespace()
+    async with following.subscribe(all=True) as pokes:
+        await writing.write("a-1", "T", {})
+        with trio.fail_after(15):
+            assert await take(pokes, 1) == [("a-1", 1)]
+        may_listen = trio.Event()
+        pid_of_lost = await watcher.fetch(LISTENERS)
+        connect_to_listen = Listener._connect
+
+        async def held_up(listener: Listener) -> Any:
+            await may_listen.wait()
+            return await connect_to_listen(listener)
+
+        monkeypatch.setattr(Listener, "_connect", held_up)
+        assert await watcher.fetchval(END_LISTENERS) == len(pid_of_lost) == 2
+        await until(watcher, f"select count(*) = 0 from ({LISTENERS}) l")
+        await writing.write("a-2", "T", {})
+        may_listen.set()
+        with trio.fail_after(15):
+            assert await take(pokes, 1) == [("a-2", 2)]
+
+
+async def test_behind_a_pooler_it_listens_at_a_direct_address(
+    database_url: str, serve_on: Callable[..., Any], connect: Callable[..., Any]
+) -> None:
+    pooled = f"{database_url}?pooler=transaction"
+    watcher = await connect(database_url)
+    one = await serve_on(pooled, poll_interval=OFTEN)
+    other = await serve_on(pooled, poll_interval=NEVER, listen_url=database_url)
+    await until(watcher, f"select count(*) = 1 from ({LISTENERS}) l")
+    first, second = await one.namespace(), await other.namespace()
+    async with first.subscribe(all=True) as here, second.subscribe(all=True) as there:
+        await first.write("a-1", "T", {})
+        with trio.fail_after(15):
+            assert await take(here, 1) == await take(there, 1) == [("a-1", 1)]
+
+
+async def test_a_namespace_deleted_elsewhere_is_gone_here(
+    database_url: str, serve_on: Callable[..., Any]
+) -> None:
+    one = await serve_on(database_url, poll_interval=OFTEN)
+    other = await serve_on(database_url, poll_interval=OFTEN)
+    _, token = await one.create_namespace(NewNamespace("tenant"))
+    following = await other.authenticate(token)
+    async with following.subscribe(all=True) as pokes:
+        await one.delete_namespace("tenant")
+        with trio.fail_after(15), pytest.raises(mdb.Ended) as ended:
+            await anext(pokes)
+    assert ended.value.reason == "gone"
+    assert other.known(token) is None
+    with pytest.raises(mdb.AuthUnauthorized):
+        await other.authenticate(token)
+
+
+async def test_a_token_replaced_elsewhere_lets_nobody_in_and_ends_subscriptions(
+    database_url: str, serve_on: Callable[..., Any]
+) -> None:
+    one = await serve_on(database_url, poll_interval=OFTEN)
+    other = await serve_on(database_url, poll_interval=OFTEN)
+    made, old = await one.create_namespace(NewNamespace("tenant"))
+    _, unconcerned = await one.create_namespace(NewNamespace("other"))
+    kept = await other.authenticate(unconcerned)
+    following = await other.authenticate(old)
+    new = tokens.make("tenant")
+    async with following.subscribe(all=True) as pokes, kept.subscribe(all=True) as others:
+        await one.store.set_token(made.record, tokens.parse(new).digest)
+        with trio.fail_after(15), pytest.raises(mdb.Ended) as ended:
+            await anext(pokes)
+        assert ended.value.reason == "gone"
+        assert other.known(old) is None
+        with pytest.raises(mdb.AuthUnauthorized):
+            await other.authenticate(old)
+        assert await other.authenticate(new) is following
+        assert other.known(unconcerned) is kept
+        await kept.write("a-1", "T", {})
+        with trio.fail_after(15):
+            assert await take(others, 1) == [("a-1", 1)]
+
+
+async def test_a_database_that_goes_away_keeps_its_subscribers(
+    private_postgres: Callable[..., Any], serve_on: Callable[..., Any]
+) -> None:
+    server = private_postgres(durable=True)
+    one = await serve_on(server.url(), poll_interval=OFTEN)
+    namespace = await one.namespace()
+    async with namespace.subscribe(all=True) as pokes, namespace.subscribe(category="a") as some:
+        await namespace.write("a-1", "T", {})
+        assert await take(pokes, 1) == await take(some, 1) == [("a-1", 1)]
+        await trio.to_thread.run_sync(server.kill)
+        with pytest.raises(mdb.BackendUnavailable):
+            await namespace.write("a-1", "T", {})
+        await trio.to_thread.run_sync(server.start)
+        second = await serve_on(server.url(), poll_interval=NEVER)
+        await (await second.namespace()).write("a-2", "T", {})
+        with trio.fail_after(30):
+            # A crash may have burnt positions that were set aside.
+            [(stream, at)] = await take(pokes, 1)
+            assert (stream, at > 1) == ("a-2", True)
+            assert await take(some, 1) == [("a-2", at)]
