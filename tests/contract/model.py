@@ -108,14 +108,25 @@ class Model:
 
 def as_stored(message, position):
     """A message to write, with its JSON read: equal values are equal whatever their text."""
-    metadata = None if message.metadata is None else json.loads(message.metadata)
-    return Stored(
-        message.id, message.stream, message.type, position, json.loads(message.data), metadata
-    )
+    metadata = None if message.metadata is None else distinct(json.loads(message.metadata))
+    data = distinct(json.loads(message.data))
+    return Stored(message.id, message.stream, message.type, position, data, metadata)
+
+
+def distinct(value):
+    """The value with its booleans marked: to Python `True` is 1, to JSON it is not."""
+    if isinstance(value, bool):
+        return ("boolean", value)
+    if isinstance(value, list):
+        return [distinct(one) for one in value]
+    if isinstance(value, dict):
+        return {name: distinct(one) for name, one in value.items()}
+    return value
 
 
 def facts(rows, stream=None):
     """Rows as they came, but for their time: id, stream, type, positions, data, metadata."""
     for row in rows:
-        head = [bytes.fromhex(row[0].replace("-", "")), *row[1:-1]]
-        yield tuple(head if stream is None else [head[0], stream, *head[1:]])
+        message_id = bytes.fromhex(row[0].replace("-", ""))
+        names = row[1:-5] if stream is None else [stream, *row[1:-5]]
+        yield message_id, *names, *row[-5:-3], distinct(row[-3]), distinct(row[-2])
