@@ -77,12 +77,8 @@ soak: $(VENV)/test.stamp ## try longer: 500 random histories on every store, the
 	$(BIN)/python -m tests.torture.slow_subscribers
 
 .PHONY: bench
-bench: $(VENV)/test.stamp ## run the benchmarks
-	$(BIN)/python -m bench run $(ARGS)
-
-.PHONY: bench-check
-bench-check: $(VENV)/test.stamp ## run the benchmarks and compare with the baseline, in ratios
-	$(BIN)/python -m bench check $(ARGS)
+bench: $(VENV)/test.stamp ## time what is written and called, as ratios of two things timed in turns
+	$(BIN)/python -m bench
 
 # ---- checking --------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""What the server's speed is measured by: ratios of two things that are timed in turns."""
