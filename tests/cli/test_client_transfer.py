@@ -20,6 +20,26 @@ from fixtures.server import LIMIT, environment, start_process, start_server
 _numbers = count()
 
 
+# A program that runs a command and shows all progress: at a terminal, or elsewhere.
+SHOWING_ALL = "import mdb.cli.progress as p; p.{} = 0; from mdb.cli import main; main()"
+
+
+def lines(number):
+    """Lines to import, of half a KiB each."""
+    for n in range(number):
+        message = {
+            "id": f"00000000-0000-4000-8000-{n:012}",
+            "stream": f"s-{n}",
+            "type": "T",
+            "pos": 0,
+            "gpos": n + 1,
+            "data": "x" * 500,
+            "meta": None,
+            "time": "2026-01-15T10:30:00Z",
+        }
+        yield json.dumps(message) + "\n"
+
+
 @pytest.fixture(autouse=True)
 def _no_lines_in_between(monkeypatch):
     """However slow the machine is, a short import ends before it tells how far it is."""
@@ -82,13 +102,13 @@ def test_a_refused_import_names_the_line_and_leaves_nothing(
     client, tenant, history, tmp_path
 ) -> None:
     file = tmp_path / "history"
-    lines = history.splitlines()
-    file.write_text("\n".join([*lines[:3], "nonsense"]))
+    good = history.splitlines()
+    file.write_text("\n".join([*good[:3], "nonsense"]))
     refusal = client("import", str(file), **tenant).refusal
     assert refusal.startswith("line 4: INVALID_REQUEST: not JSON")
     assert refusal.endswith("; nothing was imported")
     assert client("export", **tenant).out == ""
-    file.write_text("\n".join([*lines[:2], lines[4]]))
+    file.write_text("\n".join([*good[:2], good[4]]))
     assert client("import", str(file), **tenant).refusal.startswith("line 3: POSITION_EXISTS: ")
     assert client("import", "/nowhere/at-all", **tenant).refusal.startswith("/nowhere/at-all: ")
     assert client("import", str(file), MESSAGEDB_TOKEN="ns_x").refusal.startswith("AUTH_")
@@ -110,20 +130,7 @@ def test_an_export_that_fails_leaves_no_file(client, tenant, tmp_path) -> None:
 
 def test_a_reader_that_goes_away_is_no_error(server, client, tenant, tmp_path) -> None:
     file = tmp_path / "long"
-    lines = (
-        {
-            "id": f"00000000-0000-4000-8000-{n:012}",
-            "stream": f"s-{n}",
-            "type": "T",
-            "pos": 0,
-            "gpos": n + 1,
-            "data": "x" * 500,
-            "meta": None,
-            "time": "2026-01-15T10:30:00Z",
-        }
-        for n in range(3000)
-    )
-    file.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    file.write_text("".join(lines(3000)))
     assert client("import", str(file), **tenant).code == 0
     command = f"{sys.executable} -m mdb export; echo $? >&2"
     done = subprocess.run(
@@ -137,28 +144,28 @@ def test_a_reader_that_goes_away_is_no_error(server, client, tenant, tmp_path) -
     assert (done.stdout.count("\n"), done.stderr) == (1, "0\n")
 
 
-def test_an_interrupted_import_leaves_nothing(server, client, tenant, history) -> None:
-    env = environment({"MESSAGEDB_URL": server.url, **tenant})
+def test_an_interrupted_import_leaves_nothing(server, client, tenant) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "mdb", "import"],
-        env=env,
+        [sys.executable, "-c", SHOWING_ALL.format("_LINE"), "import"],
+        env=environment({"MESSAGEDB_URL": server.url, **tenant}),
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        text=True,
     )
     with process:
-        process.stdin.write(history.encode())
+        process.stdin.writelines(lines(1000))
         process.stdin.flush()
-        # It is under way once a second one is refused.
-        deadline = time.monotonic() + LIMIT
-        while True:
-            second = client("import", "/dev/null", **tenant)
-            if second.code:
-                break
-            assert time.monotonic() < deadline, "it does not begin"
-        assert second.refusal.startswith("OVERLOADED: ")
+        shown = process.stderr.readline()
+        while "1,000 messages" not in shown:
+            assert shown.startswith("mdb: ")
+            process.stdin.write("\n" * 1000)  # it looks for events with each piece that it sends
+            process.stdin.flush()
+            shown = process.stderr.readline()
         process.send_signal(signal.SIGINT)
         assert process.wait(LIMIT) == 130
-        assert process.stderr.read() == b""
+        assert "Traceback" not in process.stderr.read()
+        process.stdin.close()
+    deadline = time.monotonic() + LIMIT
     while client("import", "/dev/null", **tenant).code:
         assert time.monotonic() < deadline, "it does not end"
     assert client("export", **tenant).out == ""
@@ -178,13 +185,7 @@ def _at_a_terminal(server, tenant, args):
     """Run a command whose standard error is a terminal; return what it showed there."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        # Redrawn at each piece, however fast it is.
-        [
-            sys.executable,
-            "-c",
-            "import mdb.cli.progress as p; p._REDRAW = 0; from mdb.cli import main; main()",
-            *args,
-        ],
+        [sys.executable, "-c", SHOWING_ALL.format("_REDRAW"), *args],
         env=environment({"MESSAGEDB_URL": server.url, **tenant}),
         stdout=subprocess.DEVNULL,
         stderr=theirs,
@@ -210,9 +211,9 @@ def test_elsewhere_lines_tell_how_far_it_is(client, tenant, history, tmp_path, m
     file.write_text(history)
     done = client("import", str(file), **tenant)
     assert done.code == 0
-    lines = done.err.splitlines()
-    assert all(line.startswith("mdb: ") and "messages" in line for line in lines)
-    assert "100%" in lines[-1]
+    told = done.err.splitlines()
+    assert all(line.startswith("mdb: ") and "messages" in line for line in told)
+    assert "100%" in told[-1]
 
 
 def test_a_server_that_dies_in_the_middle_is_said_so(tmp_path) -> None:

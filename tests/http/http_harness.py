@@ -144,7 +144,7 @@ class App(QuartTrio):
 
 def tiny_app(draining, app_class=App):
     """Return an application with one route of each kind that matters to the server."""
-    app = app_class("tests")
+    app = app_class(__name__)
     app.ended = trio.Event()
 
     @app.get("/health")
