@@ -177,7 +177,7 @@ async def _unless_gone(
     try:
         return await read()
     except MdbError:
-        found = await store.find_namespace(record.id)
+        found = await store.find_namespace(record.id)  # noqa: ASYNC120  (cancelled, that is what is raised)
         if found is not None and found.incarnation == record.incarnation:
             raise
         return None
