@@ -115,7 +115,7 @@ def test_our_own_options_are_taken_out_of_the_url() -> None:
     )
     chosen = parse_url("postgresql://a/db?target_session_attrs=any")
     assert chosen.dsn == "postgresql://a/db?target_session_attrs=any"
-    assert (chosen.pool_size, chosen.pooler) == (20, False)
+    assert (chosen.pool_size, chosen.pooler) == (18, False)
 
 
 @pytest.mark.parametrize("query", ["pool_size=1", "pool_size=many", "pooler=session"])

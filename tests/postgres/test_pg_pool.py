@@ -130,8 +130,8 @@ async def test_two_hundred_namespaces_at_once_get_along_with_twenty_connections(
                 for number in range(200):
                     users.start_soon(use, number)
             watching.cancel_scope.cancel()
-        assert await database.store.ping() <= 22  # the pool, one that notifies, one that listens
-    assert 2 < most <= 22  # the pool, one that notifies, one that listens
+        assert await database.store.ping() <= 20  # the pool, one that notifies, one that listens
+    assert 2 < most <= 20  # the pool, one that notifies, one that listens
 
 
 async def test_two_tenants_never_wait_for_each_other(

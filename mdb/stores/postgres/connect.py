@@ -27,8 +27,8 @@ IDLE_IN_TRANSACTION = "60s"
 # Seconds for a statement whose call has no limit of its own; also for the driver's cancel requests.
 COMMAND_TIMEOUT = 30.0
 
-# Connections to the database of one server (process), for everything it does.
-POOL_SIZE = 20
+# Connections of one server (process) for writes and reads. Two more notify and listen: 20 in all.
+POOL_SIZE = 18
 
 # The oldest Postgres on which the schemas work and the tests are run.
 MINIMUM_VERSION = 140000
@@ -61,8 +61,8 @@ class Address(msgspec.Struct, frozen=True):
 def parse_url(url: str) -> Address:
     """Take a database URL apart. Raises `OpenError`.
 
-    `postgresql://user:password@host:5432,host2/name?target_session_attrs=read-write&pool_size=20`;
-    beside what the driver knows, `pool_size` (2 to 1000, default 20) and `pooler=transaction`.
+    `postgresql://user:password@host:5432,host2/name?target_session_attrs=read-write&pool_size=18`;
+    beside what the driver knows, `pool_size` (2 to 1000, default 18) and `pooler=transaction`.
     """
     parts = urlsplit(url)
     options = parse_qsl(parts.query, keep_blank_values=True)
