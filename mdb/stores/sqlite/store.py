@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 import apsw
 import trio
 
-from mdb.core.errors import NamespaceNotFound
+from mdb.core.errors import BackendUnavailable, NamespaceNotFound
 from mdb.core.messages import NamespaceRecord
 from mdb.stores.base import OpenError, Watched
 from mdb.stores.migrations import MigrationError
@@ -187,7 +187,7 @@ class SqliteStore:
         async with self._turn:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + 30), reading():
                 return await self._writers.run(lambda: function(self._metadata), None)
-            raise trio.TooSlowError
+        raise BackendUnavailable("the registry did not answer in time")
 
     async def watch(self, watched: Watched) -> None:
         """Do nothing: one server owns the directory. See `Store.watch`."""

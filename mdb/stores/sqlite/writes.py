@@ -14,7 +14,8 @@ import apsw
 
 from mdb.core.hash64 import cardinal_hash
 from mdb.core.jsonrules import equal
-from mdb.core.messages import Append, IdConflict, NewMessage, Outcome, VersionConflict, Written
+from mdb.core.messages import Append, IdConflict, NewMessage, Outcome, Written
+from mdb.core.versions import first_conflict
 from mdb.stores.queries import load
 from mdb.stores.sqlite.connect import unknown, writing
 
@@ -93,7 +94,11 @@ class _Batch:
         return outcomes
 
     def _decide(self, append: Append) -> Outcome:
-        return self._known(append) or self._conflict(append) or self._take(append.messages)
+        return (
+            self._known(append)
+            or first_conflict(append.expect, self._version)
+            or self._take(append.messages)
+        )
 
     def _version(self, stream: str) -> int:
         version = self._versions.get(stream)
@@ -129,13 +134,6 @@ class _Batch:
                 return IdConflict(message.id if row is not None else messages[0].id)
             positions.append((row[2], row[3]))
         return Written(tuple(positions), repeated=True)
-
-    def _conflict(self, append: Append) -> VersionConflict | None:
-        for stream, expected in append.expect:
-            actual = self._version(stream)
-            if actual != expected:
-                return VersionConflict(stream, expected, actual)
-        return None
 
     def _take(self, messages: Sequence[NewMessage]) -> Written:
         """Give the messages their positions; they have won."""
