@@ -142,9 +142,8 @@ class Writing:
         if self.gone:
             raise AuthUnauthorized("the namespace was deleted")
         try:
-            outcome: Outcome = await self._actors.ask(
-                self.record.incarnation, append, append.size, deadline
-            )
+            actor = self._actors.get(self.record.incarnation) or await self._start(deadline)
+            outcome = await actor.mailbox.put(append, append.size, deadline).wait()
         except actors.ActorError as exc:
             raise _translated(exc, append) from exc
         return _checked(append, outcome)
@@ -176,16 +175,16 @@ class Writing:
                 outcomes.append(exc)
         return outcomes
 
+    async def _start(self, deadline: float) -> actors.GroupCommitActor[Append, Outcome]:
+        """Return the actor, once it runs."""
+        with trio.move_on_at(deadline):
+            return await self._actors.obtain(self.record.incarnation)
+        raise actors.DeadlinePassed
+
     async def _put_all(
         self, appends: Sequence[Append], deadline: float
     ) -> list[actors.Call[Append, Outcome]]:
-        key = self.record.incarnation
-        actor = self._actors.get(key)
-        if actor is None:
-            with trio.move_on_at(deadline):
-                actor = await self._actors.obtain(key)
-        if actor is None:
-            raise actors.DeadlinePassed
+        actor = self._actors.get(self.record.incarnation) or await self._start(deadline)
         return actor.mailbox.put_all([(append, append.size) for append in appends], deadline)
 
 

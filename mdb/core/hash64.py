@@ -1,5 +1,6 @@
 """Message DB's 64-bit hash, and which member of a consumer group a stream belongs to."""
 
+from functools import lru_cache
 from hashlib import md5
 
 from mdb.core.names import cardinal_id
@@ -11,6 +12,7 @@ def hash_64(value: str) -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
+@lru_cache(maxsize=4096)  # asked for by each write, and again by its notice
 def cardinal_hash(stream: str) -> int | None:
     """The hash of the stream's cardinal id; None for a stream without an id."""
     cardinal = cardinal_id(stream)

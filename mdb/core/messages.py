@@ -48,9 +48,12 @@ class Append(msgspec.Struct, frozen=True, gc=False):
     @property
     def size(self) -> int:
         """Bytes it occupies in a queue, roughly: the texts, plus a flat cost for each message."""
-        return sum(
-            200 + len(m.data) + len(m.stream) + len(m.metadata or b"") for m in self.messages
-        )
+        size = 0
+        for m in self.messages:
+            size += 200 + len(m.data) + len(m.stream)
+            if m.metadata is not None:
+                size += len(m.metadata)
+        return size
 
 
 class Written(msgspec.Struct, frozen=True, gc=False):

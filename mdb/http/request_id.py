@@ -1,7 +1,10 @@
 """The id that a request, its answer and its log lines share."""
 
 import re
-import secrets
+
+from mdb.request_context import fresh_request_id
+
+__all__ = ["fresh_request_id", "sane_request_id"]
 
 _SANE = re.compile(r"[!-~]{1,128}", re.ASCII)
 
@@ -14,8 +17,3 @@ def sane_request_id(candidate: str | None) -> str | None:
     if candidate is not None and _SANE.fullmatch(candidate):
         return candidate
     return None
-
-
-def fresh_request_id() -> str:
-    """Make an id of 32 hex digits, unguessable and unique for all practical purposes."""
-    return secrets.token_hex(16)

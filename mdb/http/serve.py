@@ -19,6 +19,7 @@ from mdb.http.cors import AllowedOrigins
 from mdb.http.handed import HandedStream
 from mdb.http.lane import Lane
 from mdb.http.lane.conversation import linger
+from mdb.http.lane.heads import KnownHeads
 from mdb.http.lane.outgoing import whole
 from mdb.http.limits import Limits
 from mdb.http.listen import accept_forever, close_listener, open_listeners
@@ -113,6 +114,7 @@ class _Server:
         self._ssl = ssl
         self._limits = limits
         self._origins = origins
+        self._known_heads = KnownHeads()
         self._context = WorkerContext(None)
         self._connections = Connections(limits)
         self._refusals = 0
@@ -188,6 +190,7 @@ class _Server:
                 self._rpc,
                 limits=self._limits,
                 origins=self._origins,
+                known=self._known_heads,
             )
             first = await lane.run()
         if first is not None:

@@ -46,6 +46,14 @@ class Auth:
         self._database = database
         self.test_mode = test_mode
 
+    def known(self, authorization: str | None) -> Namespace | None:
+        """Return the namespace of a header that needs no look-up, for methods that anyone may call.
+
+        None says nothing: see `caller`. Raises `AuthInvalidToken`.
+        """
+        token = bearer(authorization)
+        return None if token is None else self._database.known(token)
+
     async def caller(self, token: str | None, *, admin: bool, own: bool) -> Namespace | Later:
         """Return the token's namespace, or (test mode) what will make it.
 

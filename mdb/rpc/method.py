@@ -49,9 +49,11 @@ class Parameter:
 
     def parse(self, raw: msgspec.Raw | None, path: str) -> object:
         """Decode the argument; raise `InvalidRequest` naming its place."""
-        if raw is None or (not self.required and bytes(raw) == b"null"):
+        if raw is None:
             if self.required:
                 raise InvalidRequest(f"argument {self.name} is missing", path=path)
+            return None
+        if not self.required and bytes(raw) == b"null":
             return None
         try:
             return self._decode(raw)
@@ -98,6 +100,7 @@ class Method:
     """
 
     __slots__ = (
+        "_places",
         "access",
         "handler",
         "name",
@@ -132,6 +135,7 @@ class Method:
         self.summary = summary
         self.access = access
         self.parameters = tuple(parameters)
+        self._places = [(n, f"$[{n}]", each) for n, each in enumerate(self.parameters, start=1)]
         self.handler = handler
         self.result = result
         self.prepare = prepare
@@ -146,11 +150,11 @@ class Method:
                 f"{self.name} takes at most {len(self.parameters)} arguments, got {given}",
                 path=f"$[{len(self.parameters) + 1}]",
             )
-        values = tuple(
-            parameter.parse(parts[place] if place <= given else None, f"$[{place}]")
-            for place, parameter in enumerate(self.parameters, start=1)
-        )
-        return self.prepare(*values) if self.prepare is not None else values
+        values = [
+            parameter.parse(parts[place] if place <= given else None, path)
+            for place, path, parameter in self._places
+        ]
+        return self.prepare(*values) if self.prepare is not None else tuple(values)
 
 
 __all__ = ["Access", "Context", "Handler", "Method", "Parameter"]

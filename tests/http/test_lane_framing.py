@@ -5,6 +5,7 @@ from http_harness import JSON_HEAD, call, quick
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mdb.http.lane.heads import KnownHeads
 from mdb.http.lane.incoming import Incoming, Progress
 from mdb.http.lane.refused import Refused
 from mdb.http.limits import Limits
@@ -80,7 +81,7 @@ REFUSED = {
 
 def verdict(data, size):
     """Feed pieces of ``size`` as a connection would; return what was taken and the refusal."""
-    incoming = Incoming(LIMITS)
+    incoming = Incoming(LIMITS, KnownHeads())
     taken = []
     try:
         for start in range(0, len(data), size):
@@ -138,7 +139,7 @@ PIPELINE = [
 @given(st.lists(st.integers(min_value=1, max_value=60), min_size=1))
 def test_reads_a_pipeline_alike_in_any_pieces(sizes):
     data = b"".join(PIPELINE)
-    incoming = Incoming(LIMITS)
+    incoming = Incoming(LIMITS, KnownHeads())
     bodies = []
     turn = 0
     while data:
@@ -168,7 +169,7 @@ def test_trailers_are_no_headers():
 def test_hands_every_byte_over_from_the_start_of_the_request():
     foreign = b"GET /x HTTP/1.1\r\nHost: mdb\r\n\r\nand what follows"
     for size in (1, 5, 61, 1000):
-        incoming = Incoming(LIMITS)
+        incoming = Incoming(LIMITS, KnownHeads())
         left = call() + foreign
         progress = Progress.IDLE
         while progress is not Progress.FOREIGN:
@@ -196,7 +197,7 @@ def test_hands_every_byte_over_from_the_start_of_the_request():
 )
 def test_leaves_what_is_not_its_own(foreign):
     for size in (len(foreign), 1):
-        incoming = Incoming(LIMITS)
+        incoming = Incoming(LIMITS, KnownHeads())
         left = foreign
         while incoming.receive(left[:size]) is not Progress.FOREIGN:
             left = left[size:]

@@ -10,6 +10,7 @@ import trio
 from mdb.http.connection import Connection, Connections, Woken
 from mdb.http.cors import AllowedOrigins, cors_headers
 from mdb.http.lane import outgoing
+from mdb.http.lane.heads import KnownHeads
 from mdb.http.lane.incoming import Incoming, Progress, Request
 from mdb.http.lane.refused import Refused
 from mdb.http.limits import Limits
@@ -42,13 +43,14 @@ class Lane:
         *,
         limits: Limits,
         origins: AllowedOrigins,
+        known: KnownHeads,
     ) -> None:
         self._connection = connection
         self._connections = connections
         self._rpc = rpc
         self._limits = limits
         self._origins = origins
-        self._incoming = Incoming(limits)
+        self._incoming = Incoming(limits, known)
         self._reserved = 0
 
     async def run(self) -> bytes | None:
@@ -62,11 +64,7 @@ class Lane:
             done with.
         """
         try:
-            while True:
-                if await self._next() is Progress.FOREIGN:
-                    return self._incoming.unread()
-                request = self._incoming.take()
-                await self._answer(request)
+            return await self._serve()
         except _Close:
             return None
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -74,26 +72,72 @@ class Lane:
         finally:
             self._release()
 
-    # Receiving
-
-    async def _next(self) -> Progress:
-        """Bring the next request in, or end the conversation."""
+    async def _serve(self) -> bytes | None:
+        # The usual request passes through this loop alone: each call deeper costs every one of
+        # them a little.
+        incoming, connection = self._incoming, self._connection
+        idle_timeout = self._limits.idle_timeout
         try:
-            return await self._read()
+            while True:
+                if incoming.pending:
+                    # Who sends many requests at once takes turns with the other connections.
+                    await trio.lowlevel.checkpoint()
+                    progress = incoming.advance()
+                elif connection.draining:
+                    return None
+                else:
+                    deadline = trio.current_time() + idle_timeout
+                    data = await connection.receive(deadline, idle=True)
+                    if not data:
+                        return None  # the client sends no more
+                    progress = incoming.receive(data)
+                if progress is not Progress.READY:
+                    progress = await self._complete(progress)
+                    if progress is Progress.FOREIGN:
+                        return incoming.unread()
+                request = incoming.take()
+                request_id = request.request_id and sane_request_id(request.request_id)
+                try:
+                    reply = await self._rpc(
+                        request.body, authorization=request.authorization, request_id=request_id
+                    )
+                except Exception:
+                    # A dispatcher answers its faults itself: this is a bug, and costs one answer.
+                    logger.exception("the dispatcher raised")
+                    reply = error_reply(*_FAULT, request_id=request_id or fresh_request_id())
+                if self._reserved:
+                    self._release()
+                if isinstance(reply.body, bytes) and request.keep_alive and not connection.draining:
+                    extra = cors_headers(request.origin, self._origins)
+                    answer = outgoing.whole(
+                        reply, reply.body, extra=extra, keep_alive=True, old=request.old
+                    )
+                    rest = connection.send_at_once(answer)
+                    if rest:
+                        await connection.send(rest)
+                else:
+                    await self._answer(reply, request)
         except Refused as refused:
             await self._refuse(refused)
         except Woken:
-            if self._incoming.progress in (Progress.HEAD, Progress.BODY):
+            if incoming.progress in (Progress.HEAD, Progress.BODY):
                 await self._refuse(
                     Refused(408, "REQUEST_TIMEOUT", "the request did not arrive in time")
                 )
-        raise _Close
+        return None
 
-    async def _read(self) -> Progress:
+    # Receiving
+
+    async def _complete(self, progress: Progress) -> Progress:
+        """Receive until the request is complete, or known not to be the lane's.
+
+        Raises:
+            Refused: It must be refused.
+            Woken: It did not come in time, or draining has begun.
+            _Close: The client sends no more.
+        """
         incoming, connection, limits = self._incoming, self._connection, self._limits
-        progress = incoming.advance()
-        now = trio.current_time()
-        deadline = now + limits.idle_timeout
+        deadline = trio.current_time() + limits.idle_timeout
         stage = Progress.IDLE
         while True:
             if progress is not stage:
@@ -113,7 +157,7 @@ class Lane:
                 self._reserve(incoming.buffered)
             data = await connection.receive(deadline, idle=idle)
             if not data:
-                raise _Close  # the client sends no more, and nothing is complete
+                raise _Close  # nothing is complete
             progress = incoming.receive(data)
 
     def _reserve(self, amount: int) -> None:
@@ -128,9 +172,8 @@ class Lane:
 
     # Answering
 
-    async def _answer(self, request: Request) -> None:
-        reply = await self._dispatch(request)
-        self._release()
+    async def _answer(self, reply: Reply, request: Request) -> None:
+        """Send an answer that is streamed, or the connection's last."""
         extra = cors_headers(request.origin, self._origins)
         if isinstance(reply.body, bytes):
             keep_alive = request.keep_alive and not self._connection.draining
@@ -140,17 +183,6 @@ class Lane:
         if not keep_alive:
             await linger(self._connection, self._limits)
             raise _Close
-
-    async def _dispatch(self, request: Request) -> Reply:
-        request_id = sane_request_id(request.request_id)
-        try:
-            return await self._rpc(
-                request.body, authorization=request.authorization, request_id=request_id
-            )
-        except Exception:
-            # A dispatcher answers its faults itself: this is a bug, and costs one answer.
-            logger.exception("the dispatcher raised")
-            return error_reply(*_FAULT, request_id=request_id or fresh_request_id())
 
     async def _stream(
         self, reply: Reply, body: Body, request: Request, extra: tuple[tuple[str, str], ...]

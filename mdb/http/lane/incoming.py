@@ -16,6 +16,7 @@ import enum
 import httptools
 import msgspec
 
+from mdb.http.lane.heads import MAX_HEAD, Head, KnownHeads
 from mdb.http.lane.refused import Refused, bad_request, too_large
 from mdb.http.limits import Limits
 
@@ -57,7 +58,7 @@ class Progress(enum.Enum):
     """It is not for the lane: hand `Incoming.unread` over."""
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True, gc=False):
     """A complete ``POST /rpc``."""
 
     body: bytes
@@ -74,8 +75,10 @@ class Request(msgspec.Struct, frozen=True):
 class Incoming:
     """The state of one connection's incoming side."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, known: KnownHeads) -> None:
         self._limits = limits
+        self._known = known
+        self._taken: Request | None = None  # complete, by a head that is known
         self._pending = b""  # received, not looked at
         self._first = True  # no request has begun on this connection
         self._parser = httptools.HttpRequestParser(self)
@@ -147,6 +150,8 @@ class Incoming:
                 ``request_id`` and ``origin``.
         """
         if self.progress is Progress.IDLE:
+            if not self._pending or self._recognise():
+                return self.progress
             self._begin()
         if self.progress is Progress.HEAD:
             self._advance_head()
@@ -160,14 +165,17 @@ class Incoming:
     def take(self) -> Request:
         """Return the complete request, and make ready for the next one."""
         assert self.progress is Progress.READY
-        request = Request(
-            bytes(self._body),
-            self._text(b"authorization"),
-            self._text(b"x-request-id"),
-            self._text(b"origin"),
-            self._keep_alive,
-            self._old,
-        )
+        if self._taken is not None:
+            request, self._taken = self._taken, None
+            self.progress = Progress.IDLE
+            return request
+        authorization = self._text(b"authorization")
+        request_id, origin = self._text(b"x-request-id"), self._text(b"origin")
+        keep_alive, old = self._keep_alive, self._old
+        request = Request(bytes(self._body), authorization, request_id, origin, keep_alive, old)
+        if self._length is not None and keep_alive and not (old or self.expects_continue):
+            head = Head(self._length, authorization, request_id, origin)
+            self._known.remember(self._raw, head)
         self._reset()
         return request
 
@@ -177,6 +185,22 @@ class Incoming:
         return self._raw + self._pending
 
     # How it advances
+
+    def _recognise(self) -> bool:
+        """Take a request that is here whole and whose head was judged before."""
+        data = self._pending
+        start = data.find(_END, 0, MAX_HEAD) + 4
+        head = self._known.find(data[:start]) if start > 3 else None
+        if head is None or len(data) < start + head.length:
+            return False
+        end = start + head.length
+        body, self._pending = data[start:end], data[end:]
+        self._taken = Request(
+            body, head.authorization, head.request_id, head.origin, keep_alive=True, old=False
+        )
+        self._first = False
+        self.progress = Progress.READY
+        return True
 
     def _begin(self) -> None:
         # A server should ignore empty lines before a request (RFC 9112, 2.2); Hypercorn does not.

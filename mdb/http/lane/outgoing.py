@@ -14,7 +14,6 @@ _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii")
     for status in HTTPStatus
 }
-_JSON: Final = b"Content-Type: application/json\r\n"
 
 
 class _Clock:
@@ -80,17 +79,16 @@ def chunk(data: bytes, *, old: bool) -> bytes:
 def _head(
     reply: Reply, extra: tuple[tuple[str, str], ...], *, keep_alive: bool, old: bool
 ) -> bytes:
-    parts = [
+    lines = "".join([f"{name}: {value}\r\n" for name, value in reply.headers])
+    if extra:
+        lines += "".join([f"{name}: {value}\r\n" for name, value in extra])
+    if not keep_alive:
+        lines += "Connection: close\r\n"
+    elif old:
+        lines += "Connection: keep-alive\r\n"
+    return b"%s%sContent-Type: %s\r\n%s" % (
         _STATUS_LINES[reply.status],
         _clock.line(),
-        _JSON
-        if reply.content_type == "application/json"
-        else f"Content-Type: {reply.content_type}\r\n".encode("ascii"),
-    ]
-    for name, value in (*reply.headers, *extra):
-        parts.append(f"{name}: {value}\r\n".encode("latin-1"))
-    if not keep_alive:
-        parts.append(b"Connection: close\r\n")
-    elif old:
-        parts.append(b"Connection: keep-alive\r\n")
-    return b"".join(parts)
+        reply.content_type.encode("ascii"),
+        lines.encode("latin-1"),
+    )

@@ -7,10 +7,12 @@ once it has won, so that there is nothing to undo inside the batch and no savepo
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TypeAlias
 
 import apsw
+import msgspec
 
 from mdb.core.hash64 import cardinal_hash
 from mdb.core.jsonrules import equal
@@ -21,9 +23,23 @@ from mdb.stores.sqlite.connect import unknown, writing
 
 _SQL = load("mdb.stores.sqlite")
 _BY_ID = _SQL["message_by_id"]
-_VERSION = _SQL["stream_version"]
-_INSERT = _SQL["insert_message"]
+_VERSIONS = _SQL["stream_versions"]
 _HEAD = _SQL["head"]
+
+# Rows of one INSERT. A step into SQLite lets go of the interpreter's lock and has to get it back
+# from a busy event loop, so that a call a row costs more than the row.
+_CHUNKS = (128, 32, 8, 1)
+
+
+def _insert_rows(count: int) -> str:
+    head, _, values = _SQL["insert_message"].rpartition("VALUES ")
+    return f"{head}VALUES {', '.join([values.strip()] * count)}"
+
+
+_INSERTS = tuple((count, _insert_rows(count)) for count in _CHUNKS)
+
+_encode_names = msgspec.json.Encoder().encode
+_decode_versions = msgspec.json.Decoder(list[int]).decode
 
 # What `message_by_id` returns: stream, type, position, global position, data, metadata.
 _Stored: TypeAlias = tuple[str, str, int, int, str, str | None]
@@ -76,43 +92,49 @@ def settle(db: apsw.Connection, batch: Sequence[Append]) -> list[Outcome | None]
 class _Batch:
     """The state of one batch: what it has read, and the rows it will insert.
 
-    Rows are inserted together at the end: one call into SQLite for all of them. A group sees
-    what the groups before it decided by `_versions`, and by `_unwritten` for ids.
+    The versions of all its streams are read together at the start, and the rows inserted
+    together at the end. A group sees what the groups before it decided by `_versions`, and by
+    `_unwritten` for ids.
     """
 
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
         self._now = time.time_ns() // 1000
-        self._head: int = db.execute(_HEAD).get
+        self._head: int = 0
         self._versions: dict[str, int] = {}
         self._rows: list[_Row] = []
         self._unwritten: set[bytes] = set()
 
     def decide_and_write(self, batch: Sequence[Append]) -> list[Outcome]:
+        self._head = self._db.execute(_HEAD).get
+        self._read_versions(batch)
         outcomes = [self._decide(append) for append in batch]
         self._flush()
         return outcomes
 
+    def _read_versions(self, batch: Iterable[Append]) -> None:
+        streams = list(
+            {
+                **{message.stream: None for append in batch for message in append.messages},
+                **{stream: None for append in batch for stream, _ in append.expect},
+            }
+        )
+        found = self._db.execute(_VERSIONS, (_encode_names(streams).decode(),)).get
+        self._versions = dict(zip(streams, _decode_versions(found), strict=True))
+
     def _decide(self, append: Append) -> Outcome:
         return (
             self._known(append)
-            or first_conflict(append.expect, self._version)
+            or (append.expect and first_conflict(append.expect, self._versions.__getitem__))
             or self._take(append.messages)
         )
 
-    def _version(self, stream: str) -> int:
-        version = self._versions.get(stream)
-        if version is None:
-            found = self._db.execute(_VERSION, (stream,)).get
-            version = self._versions[stream] = -1 if found is None else found
-        return version
-
     def _known(self, append: Append) -> Outcome | None:
         """Judge the ids that the caller gave: None where none of them is stored."""
-        stored = next((m for m in append.messages if m.own_id and self._by_id(m.id)), None)
-        if stored is None:
-            return None
-        return self.stored(append.messages) or IdConflict(stored.id)
+        for message in append.messages:
+            if message.own_id and self._by_id(message.id):
+                return self.stored(append.messages) or IdConflict(message.id)
+        return None
 
     def _by_id(self, message_id: bytes) -> _Stored | None:
         if message_id in self._unwritten:
@@ -137,36 +159,40 @@ class _Batch:
 
     def _take(self, messages: Sequence[NewMessage]) -> Written:
         """Give the messages their positions; they have won."""
-        after = self._head
+        after = head = self._head
+        versions, now = self._versions, self._now
         positions = []
         for message in messages:
-            position = self._version(message.stream) + 1
-            self._versions[message.stream] = position
-            self._head += 1
-            positions.append((position, self._head))
-            self._rows.append(self._row(message, position))
+            stream = message.stream
+            position = versions[stream] = versions[stream] + 1
+            head += 1
+            positions.append((position, head))
             self._unwritten.add(message.id)
+            self._rows.append(
+                (
+                    head,
+                    message.id,
+                    stream,
+                    message.type,
+                    position,
+                    message.data.decode(),
+                    None if message.metadata is None else message.metadata.decode(),
+                    now,
+                    cardinal_hash(stream),
+                    message.correlation,
+                )
+            )
+        self._head = head
         return Written(tuple(positions), after=after)
 
-    def _row(self, message: NewMessage, position: int) -> _Row:
-        return (
-            self._head,
-            message.id,
-            message.stream,
-            message.type,
-            position,
-            message.data.decode(),
-            None if message.metadata is None else message.metadata.decode(),
-            self._now,
-            cardinal_hash(message.stream),
-            message.correlation,
-        )
-
     def _flush(self) -> None:
-        if self._rows:
-            self._db.executemany(_INSERT, self._rows)
-            self._rows = []
-            self._unwritten.clear()
+        rows, self._rows = self._rows, []
+        self._unwritten.clear()
+        begin = 0
+        for count, insert in _INSERTS:
+            while len(rows) - begin >= count:
+                self._db.execute(insert, list(chain.from_iterable(rows[begin : begin + count])))
+                begin += count
 
 
 def _same(message: NewMessage, row: _Stored) -> bool:

@@ -1,0 +1,15 @@
+-- The last positions of streams, in their order, -1 for one that does not exist.
+SELECT json_group_array(
+  coalesce(
+    (
+      SELECT m.position
+      FROM messages AS m
+      WHERE m.stream_name = wanted.value
+      ORDER BY m.position DESC
+      LIMIT 1
+    ),
+    -1
+  )
+  ORDER BY wanted.key
+)
+FROM json_each(?) AS wanted
