@@ -11,6 +11,7 @@ commit was begun and whose outcome is open.
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -163,7 +164,7 @@ class GroupCommitActor(Generic[Q, A]):
 
     async def _next_batch(self) -> list[Call[Q, A]]:
         settings = self.settings
-        if not self._released and self.mailbox.waiting == 0:
+        if settings.idle_release < math.inf and not self._released and self.mailbox.waiting == 0:
             with trio.move_on_after(settings.idle_release):
                 return await self.mailbox.batch(settings.max_count, settings.max_bytes)
             self._released = True

@@ -5,6 +5,7 @@ The HTTP server is one user of this class, a trio program that embeds mdb anothe
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
@@ -23,7 +24,8 @@ DEFAULT = "default"
 
 # A database that is back is written to again within a second, which is also what `Retry-After`
 # promises to those who were refused.
-_ACTOR = actors.GroupCommitSettings(backoff_cap=1.0)
+# Neither store holds anything between two commits that it could release.
+_ACTOR = actors.GroupCommitSettings(backoff_cap=1.0, idle_release=math.inf)
 
 
 class Namespace(Writing, Reading):

@@ -9,7 +9,7 @@ REQUEST_ID: ContextVar[str | None] = ContextVar("mdb_request_id", default=None)
 Whoever takes a request up sets it; it need not be reset where each request sets it anew.
 """
 
-_random = random.Random()  # seeded by the system; an id is no secret
+_random = random.Random()  # noqa: S311  (an id is no secret)
 
 
 def fresh_request_id() -> str:

@@ -1,7 +1,8 @@
 """Tokens: `ns_<base64url of the namespace id, unpadded>_<64 hex digits>`.
 
-Only the SHA-256 of a token is kept anywhere; a parsed token carries the digest, not the text, so
-that nothing passed on or printed can give the token away.
+Only the SHA-256 of a token is stored anywhere; a parsed token carries the digest, not the text, so
+that nothing passed on or printed can give the token away. (Those that requests came with lately are
+in the process's memory, like the requests themselves.)
 """
 
 import binascii
@@ -54,6 +55,7 @@ def parse(token: str) -> Token:
     return Token(namespace, digest(token))
 
 
+@lru_cache(maxsize=1024)  # asked for by every request
 def digest(token: str) -> bytes:
     """The SHA-256 by which a token is stored and looked up."""
     return sha256(token.encode("utf-8", "surrogatepass")).digest()

@@ -54,6 +54,7 @@ class Dispatcher:
         request_id = request_id or fresh_request_id()
         REQUEST_ID.set(request_id)
         headers = [("X-Request-Id", request_id)]
+        result: bytes | Body
         try:
             parts = jsonrules.decode_body(body)
             method = known_method(parts)

@@ -72,7 +72,7 @@ class Lane:
         finally:
             self._release()
 
-    async def _serve(self) -> bytes | None:
+    async def _serve(self) -> bytes | None:  # noqa: PLR0912  (see below)
         # The usual request passes through this loop alone: each call deeper costs every one of
         # them a little.
         incoming, connection = self._incoming, self._connection

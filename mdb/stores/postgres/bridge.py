@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import trio_asyncio
 
+from mdb.stores.postgres.driven import DirectFuture, drive
 from mdb.stores.postgres.faults import Lost, is_lost, one_line
 
 T = TypeVar("T")
@@ -41,6 +43,21 @@ class Bridge:
             run = trio_asyncio.aio_as_trio(_limited, loop=self._loop)
             result: T = await run(function, args, limit)
         return result
+
+    async def run(
+        self, function: Callable[..., Coroutine[Any, Any, T]], *args: object, limit: float
+    ) -> T:
+        """Do as `call`, at a third of its cost, for a function that only runs statements.
+
+        Such a function awaits the driver's futures and no time or task of asyncio's (see `drive`);
+        in a scope that is cancelled already it begins, and is cancelled at its first wait.
+        """
+        context = trio_asyncio.current_loop.set(self._loop)
+        try:
+            with _Translated():
+                return await drive(function(*args), limit)
+        finally:
+            trio_asyncio.current_loop.reset(context)
 
 
 class _Translated:
@@ -87,6 +104,7 @@ async def open_bridge() -> AsyncGenerator[Bridge]:
     async with trio_asyncio.open_loop() as loop:
         trio_asyncio.current_loop.set(callers)
         loop.set_exception_handler(_note)
+        loop.create_future = partial(DirectFuture, loop=loop)
         try:
             yield Bridge(loop)
         except Exception as exc:

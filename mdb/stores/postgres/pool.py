@@ -168,7 +168,7 @@ class Pool:
             raise
         session.begun = False
         try:
-            result: T = await self._bridge.call(_guarded, session, function, args, limit=limit)
+            result: T = await self._bridge.run(_guarded, session, function, args, limit=limit)
         except BaseException as exc:
             if isinstance(exc, Lost) and session.closing is None:
                 # Not its own time limit: the others have been idle for longer, and will fail, too.
