@@ -25,6 +25,7 @@ from mdb.core.errors import (
 from mdb.database import Database
 from mdb.http.asgi import KeepAliveConnection
 from mdb.http.cors import AllowedOrigins, cors_headers
+from mdb.http.handed import chunked_connection
 from mdb.http.limits import Limits
 from mdb.http.request_id import fresh_request_id, sane_request_id
 from mdb.http.subscribe import Subscriptions
@@ -82,6 +83,7 @@ def build_app(
             _single(request.args),
             authorization=request.headers.get("Authorization"),
             last_event_id=request.headers.get("Last-Event-ID"),
+            connection=chunked_connection(request.scope or {}),
         )
         response = _events(stream)
         for name, value in headers:

@@ -1,11 +1,32 @@
 """A connection as Hypercorn gets it."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
 
 import trio
 
 from mdb.http.connection import Connection
+
+
+# Where an application finds the connection in the state that Hypercorn passes on to it.
+_STATE: Final = "mdb.connection"
+
+
+def connection_state(connection: Connection) -> dict[str, object]:
+    """Return what an application is to know of the connection."""
+    return {_STATE: connection}
+
+
+def chunked_connection(scope: Mapping[str, Any]) -> Connection | None:
+    """Return the connection of an ASGI request whose answer of unknown length is chunked.
+
+    Once such an answer has begun and until it ends, nobody else sends on it, and whole chunks may
+    be sent directly. None for HTTP/2 and HTTP/1.0, and where the server is not ours.
+    """
+    if scope.get("http_version") != "1.1":
+        return None
+    connection: Connection | None = scope.get("state", {}).get(_STATE)
+    return connection
 
 
 class HandedStream:

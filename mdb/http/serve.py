@@ -16,7 +16,7 @@ from hypercorn.utils import wrap_app
 from mdb.http.config import hypercorn_config
 from mdb.http.connection import Connection, Connections
 from mdb.http.cors import AllowedOrigins
-from mdb.http.handed import HandedStream
+from mdb.http.handed import HandedStream, connection_state
 from mdb.http.lane import Lane
 from mdb.http.lane.conversation import linger
 from mdb.http.lane.heads import KnownHeads
@@ -205,7 +205,7 @@ class _Server:
             context = WorkerContext(None)
             when_read = context.terminated.set
         stream: Any = HandedStream(connection, first, when_read=when_read)
-        state = ConnectionState(self._state)
+        state = ConnectionState({**self._state, **connection_state(connection)})
         await TCPServer(self._app, self._config, context, state, stream).run()
 
     async def _refuse(self, connection: Connection) -> None:
