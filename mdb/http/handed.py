@@ -7,7 +7,6 @@ import trio
 
 from mdb.http.connection import Connection
 
-
 # Where an application finds the connection in the state that Hypercorn passes on to it.
 _STATE: Final = "mdb.connection"
 
