@@ -34,7 +34,17 @@ class Connection:
     never raise.
     """
 
-    __slots__ = ("deadline", "draining", "expired", "idle", "limits", "reading", "socket", "stream")
+    __slots__ = (
+        "deadline",
+        "draining",
+        "expired",
+        "idle",
+        "limits",
+        "reading",
+        "sending",
+        "socket",
+        "stream",
+    )
 
     def __init__(self, stream: TransportStream, limits: Limits) -> None:
         self.stream = stream
@@ -44,6 +54,7 @@ class Connection:
         self.deadline = math.inf  # trio's clock, seconds
         self.reading = False  # in a read that may be ended by a wake
         self.idle = False  # between two requests
+        self.sending = False
         self.expired = False  # the deadline of a read has passed
         self.draining = False
 
@@ -91,21 +102,31 @@ class Connection:
     async def send(self, data: bytes) -> None:
         """Send all of ``data``; a client that takes nothing for the send timeout is cut off.
 
+        While draining it is the stall timeout, for what is being sent already, too.
+
         Raises:
             trio.BrokenResourceError, trio.ClosedResourceError: The connection is lost, or was
                 just cut off.
         """
+        self.sending = True
         try:
             if len(data) <= SEND_SIZE:
-                self.deadline = trio.current_time() + self.limits.send_timeout
+                self._bound_send()
                 await self.stream.send_all(data)
                 return
             with memoryview(data) as view:
                 for start in range(0, len(data), SEND_SIZE):
-                    self.deadline = trio.current_time() + self.limits.send_timeout
+                    self._bound_send()
                     await self.stream.send_all(view[start : start + SEND_SIZE])
         finally:
+            self.sending = False
             self.deadline = math.inf
+
+    def _bound_send(self) -> None:
+        limit = self.limits.send_timeout
+        if self.draining:
+            limit = min(limit, self.limits.stall_timeout)
+        self.deadline = trio.current_time() + limit
 
     async def close(self) -> None:
         """Close in good order; TLS says goodbye, for which the linger timeout is the bound."""
@@ -123,10 +144,12 @@ class Connection:
             trio.lowlevel.notify_closing(self.socket.fileno())
 
     def drain(self) -> None:
-        """Note that the server is stopping, and end the wait for a next request."""
+        """Note that the server is stopping: end the wait for a next request, bound a send."""
         self.draining = True
         if self.idle:
             self.wake()
+        elif self.sending:
+            self.deadline = min(self.deadline, trio.current_time() + self.limits.stall_timeout)
 
     def expire(self, now: float) -> None:
         """Act on a deadline that has passed: wake a read once, cut off everything else."""
@@ -150,6 +173,7 @@ class Connections:
         self._limits = limits
         self._open: set[Connection] = set()
         self._none_left = trio.Event()
+        self._hurry = trio.Event()
         self._buffered = 0  # bytes of incomplete bodies
         self.draining = False
 
@@ -187,6 +211,7 @@ class Connections:
     def drain(self) -> None:
         """Close idle connections now; the others close after what they are doing."""
         self.draining = True
+        self._hurry.set()
         for connection in self._open:
             connection.drain()
 
@@ -203,7 +228,11 @@ class Connections:
     async def reap(self) -> None:
         """Enforce deadlines until cancelled."""
         while True:
-            await trio.sleep(self._limits.reap_interval)
+            if self.draining:
+                await trio.sleep(min(self._limits.reap_interval, self._limits.stall_timeout / 4))
+            else:
+                with trio.move_on_after(self._limits.reap_interval):
+                    await self._hurry.wait()
             now = trio.current_time()
             for connection in [c for c in self._open if c.deadline <= now]:
                 connection.expire(now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
@@ -28,6 +29,10 @@ _RETRY = 1000
 _RESET = b"id:\nevent: reset\ndata: {}\n\n"
 
 _GONE = b"event: gone\ndata: {}\n\n"
+
+# Bytes of frames that are sent at once. What is being sent is copied a few times on its way, for
+# each subscriber that does not take it.
+_PIECE = 16 * 1024
 
 # A filtered subscription is told its progress when it has moved so far without a poke.
 _PROGRESS = 1000
@@ -217,8 +222,10 @@ class EventStream(ResponseBody):
         self._first: Iterator[bytes] = iter(
             [b"retry: %d\n: ready\n\n" % _RETRY, *([_RESET] * reset)]
         )
+        self._waiting: deque[bytes] = deque()
         self._told = 0
         self._ended = False
+        self._silent_at: float | None = None
 
     async def __aenter__(self) -> EventStream:
         """Begin to be sent. Sync, so that it is done whole or not at all."""
@@ -252,22 +259,42 @@ class EventStream(ResponseBody):
             return first
         if self._ended or self._follower is None:
             raise StopAsyncIteration
-        deadline = trio.current_time() + self._keep_alive
         try:
-            while True:
-                delivery = None
-                with trio.move_on_at(deadline):
-                    delivery = await self._follower.receive()
-                if delivery is None:
-                    return b": keep-alive\n\n" + self._progress(self._follower.progress(), 1)
-                text = b"".join(delivery.frames) + self._progress_of(delivery)
-                if text:
-                    return text
+            while not self._waiting:
+                await self._fill(self._follower)
         except Ended as end:
             self._ended = True
             if end.reason == "gone":
                 return _GONE
             raise StopAsyncIteration from None
+        if self._follower.draining:
+            # Who comes back is told the rest: a slow client does not hold up the stop.
+            raise StopAsyncIteration
+        return self._piece()
+
+    async def _fill(self, follower: Follower) -> None:
+        """Wait for something to send. Cancelled, nothing of it is lost."""
+        if self._silent_at is None:
+            self._silent_at = trio.current_time() + self._keep_alive
+        delivery = None
+        with trio.move_on_at(self._silent_at):
+            delivery = await follower.receive()
+        if delivery is None:
+            self._waiting.append(b": keep-alive\n\n" + self._progress(follower.progress(), 1))
+        else:
+            self._waiting.extend(delivery.frames)
+            progress = self._progress_of(delivery)
+            if progress:
+                self._waiting.append(progress)
+
+    def _piece(self) -> bytes:
+        """Take of what is waiting as much as is sent at once."""
+        self._silent_at = None
+        taken, size = [], 0
+        while self._waiting and size < _PIECE:
+            taken.append(self._waiting.popleft())
+            size += len(taken[-1])
+        return b"".join(taken)
 
     def _progress_of(self, delivery: Delivery) -> bytes:
         if delivery.pokes:
