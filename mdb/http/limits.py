@@ -48,6 +48,9 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     Progress is looked at in pieces of 64 KiB: a client slower than that in this time counts as
     one that takes nothing."""
 
+    stall_timeout: float = 1.0
+    """What `send_timeout` becomes when draining has begun: who takes nothing holds nothing up."""
+
     linger_timeout: float = 2.0
     """How long the last answer of a connection is given to arrive, while what the client still
     sends is read and thrown away: closing at once would reset the connection and eat it."""
@@ -56,4 +59,4 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """From the start of draining to the moment everything that is left is cut off."""
 
     reap_interval: float = 1.0
-    """How often the deadlines are looked at."""
+    """How often the deadlines are looked at; four times in each `stall_timeout` while draining."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
@@ -30,6 +31,10 @@ _RETRY = 1000
 _RESET = b"id:\nevent: reset\ndata: {}\n\n"
 
 _GONE = b"event: gone\ndata: {}\n\n"
+
+# Bytes of frames that are sent at once. What is being sent is copied a few times on its way, for
+# each subscriber that does not take it.
+_PIECE = 16 * 1024
 
 # A filtered subscription is told its progress when it has moved so far without a poke.
 _PROGRESS = 1000
@@ -137,7 +142,8 @@ class Subscriptions:
     ) -> tuple[EventStream, list[tuple[str, str]]]:
         """Check everything, register, and return the stream with the headers to send.
 
-        `connection`: the client's, where its answers are chunked. Raises the contract's errors, before any event.
+        `connection`: the client's, where its answers are chunked. Raises the contract's errors,
+        before any event.
         """
         # EventSource cannot send headers; a header is still the better place, so it wins.
         token = bearer(authorization) or query.get("token")
@@ -231,8 +237,10 @@ class EventStream(ResponseBody):
         self._first: Iterator[bytes] = iter(
             [b"retry: %d\n: ready\n\n" % _RETRY, *([_RESET] * reset)]
         )
+        self._waiting: deque[bytes] = deque()
         self._told = 0
         self._ended = False
+        self._sent_at: float | None = None
 
     async def __aenter__(self) -> EventStream:
         """Begin to be sent. Sync, so that it is done whole or not at all."""
@@ -266,72 +274,86 @@ class EventStream(ResponseBody):
             return first
         if self._ended or self._follower is None:
             raise StopAsyncIteration
-        if self._connection is not None:
-            last = await self._send_directly(self._follower, self._connection)
-        else:
-            last = await self._next(self._follower, trio.current_time() + self._keep_alive)
-        if last is None:
-            raise StopAsyncIteration
-        return last
-
-    async def _next(self, follower: Follower, deadline: float) -> bytes | None:
-        """Wait for frames; at the deadline (trio time) say that there were none. None: the end."""
         try:
-            while True:
-                delivery = None
-                with trio.move_on_at(deadline):
-                    delivery = await follower.receive()
-                if delivery is None:
-                    return self._silence(follower)
-                text = b"".join(delivery.frames) + self._progress_of(delivery)
-                if text:
-                    return text
+            if self._connection is not None:
+                await self._send_directly(self._follower, self._connection)
+            else:
+                await self._fill(self._follower)
         except Ended as end:
             self._ended = True
-            return _GONE if end.reason == "gone" else None
+            if end.reason == "gone":
+                return _GONE
+            raise StopAsyncIteration from None
+        if self._connection is not None or self._follower.draining:
+            # Who comes back is told the rest: a slow client does not hold up the stop.
+            raise StopAsyncIteration
+        self._sent_at = None  # now, when it is asked for more
+        return self._piece()
 
-    async def _send_directly(self, follower: Follower, connection: Connection) -> bytes | None:
-        """Send frames on the connection until the end; return what is still to be sent then.
+    async def _fill(self, follower: Follower) -> None:
+        """Wait for something to send. Cancelled, nothing of it is lost."""
+        if self._sent_at is None:
+            self._sent_at = trio.current_time()
+        while not self._waiting:
+            delivery = None
+            with trio.move_on_at(self._sent_at + self._keep_alive):
+                delivery = await follower.receive()
+            if delivery is None:
+                self._break_silence(follower)
+            else:
+                self._take(delivery)
+
+    async def _send_directly(self, follower: Follower, connection: Connection) -> None:
+        """Send frames on the connection itself, until it is lost or the server stops.
 
         Quart and Hypercorn began the answer and will end it; between, each frame on its way
-        through them would cost some ten times what it costs here.
+        through them would cost some ten times what it costs here. Raises `Ended`.
         """
+        self._sent_at = trio.current_time()
         try:
-            while not self._ended:
-                text = await self._relay(follower, connection)
-                if text is None or self._ended:
-                    return text
-                await connection.send(text)
+            while not follower.draining:
+                rest = await self._relay(follower, connection)
+                # Out of the scope that watches for silence: a chunk that was begun is never left.
+                await connection.send(rest)
+                self._sent_at = trio.current_time()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self._ended = True  # the client is gone, or was cut off
-        return None
+            pass  # the client is gone, or was cut off
 
-    async def _relay(self, follower: Follower, connection: Connection) -> bytes | None:
-        """Send what the kernel takes at once; return, as a chunk, what is to be waited for.
+    async def _relay(self, follower: Follower, connection: Connection) -> bytes:
+        """Send what the kernel takes at once; return what it does not take, or all at the end."""
+        while True:
+            assert self._sent_at is not None
+            with trio.move_on_at(self._sent_at + self._keep_alive):
+                while True:
+                    while self._waiting:
+                        if follower.draining:
+                            return b""
+                        rest = connection.send_at_once(chunk(self._piece(), old=False))
+                        if rest:
+                            return rest
+                        self._sent_at = trio.current_time()
+                    self._take(await follower.receive())
+            if trio.current_time() >= self._sent_at + self._keep_alive:
+                self._break_silence(follower)
 
-        A chunk that was begun is never left off by the deadline of silence. Once it has ended,
-        the last frame as it is, or None.
-        """
-        try:
-            told = trio.current_time()
-            while True:
-                with trio.move_on_at(told + self._keep_alive):
-                    while True:
-                        delivery = await follower.receive()
-                        text = b"".join(delivery.frames) + self._progress_of(delivery)
-                        if text:
-                            rest = connection.send_at_once(chunk(text, old=False))
-                            if rest:
-                                return rest
-                            told = trio.current_time()
-                if trio.current_time() >= told + self._keep_alive:
-                    return chunk(self._silence(follower), old=False)
-        except Ended as end:
-            self._ended = True
-            return _GONE if end.reason == "gone" else None
+    def _take(self, delivery: Delivery) -> None:
+        self._waiting.extend(delivery.frames)
+        progress = self._progress_of(delivery)
+        if progress:
+            self._waiting.append(progress)
 
-    def _silence(self, follower: Follower) -> bytes:
-        return b": keep-alive\n\n" + self._progress(follower.progress(), 1)
+    def _break_silence(self, follower: Follower) -> None:
+        self._waiting.append(b": keep-alive\n\n" + self._progress(follower.progress(), 1))
+
+    def _piece(self) -> bytes:
+        """Take of what is waiting as much as is sent at once."""
+        if len(self._waiting) == 1:
+            return self._waiting.popleft()
+        taken, size = [], 0
+        while self._waiting and size < _PIECE:
+            taken.append(self._waiting.popleft())
+            size += len(taken[-1])
+        return b"".join(taken)
 
     def _progress_of(self, delivery: Delivery) -> bytes:
         if delivery.pokes:

@@ -225,6 +225,7 @@ def quick(**changes):
         "idle_timeout": 60.0,
         "body_timeout": 60.0,
         "send_timeout": 60.0,
+        "stall_timeout": 60.0,
         "handshake_timeout": 60.0,
         "linger_timeout": 60.0,
         "grace": 60.0,

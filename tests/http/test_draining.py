@@ -111,11 +111,12 @@ async def test_a_follower_that_the_application_ends_gets_a_valid_ending(start):
     await stopped(server)
 
 
+@pytest.mark.parametrize("limit", ["grace", "stall_timeout"])
 @pytest.mark.parametrize("tls", [False, True])
 async def test_a_follower_that_takes_nothing_does_not_hold_it_up(
-    start, server_tls, client_tls, tls
+    start, server_tls, client_tls, tls, limit
 ):
-    server = await start(ssl=server_tls if tls else None, limits=quick(grace=0.05))
+    server = await start(ssl=server_tls if tls else None, limits=quick(**{limit: 0.05}))
     client = await (server.connect_tls(client_tls()) if tls else server.connect())
     await client.send(b"GET /endless HTTP/1.1\r\nHost: mdb\r\n\r\n")
     await client.until(b"data:")

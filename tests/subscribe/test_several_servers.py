@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import trio
+from fixtures.served import serving
+from fixtures.sse import following
 
 import mdb
 from mdb.core import tokens
@@ -173,3 +175,43 @@ async def test_a_database_that_goes_away_keeps_its_subscribers(
             [(stream, at)] = await take(pokes, 1)
             assert (stream, at > 1) == ("a-2", True)
             assert await take(some, 1) == [("a-2", at)]
+
+
+async def keep_alives(events: Any, count: int) -> None:
+    """Wait for so many keep-alives with nothing but bare ids between them."""
+    while count:
+        event = await events.next()
+        assert event is not None, "the stream ended"
+        assert event.event is None, event
+        count -= event.comment == "keep-alive"
+
+
+async def test_over_http_a_stream_outlives_its_database(
+    private_postgres: Callable[..., Any], serve_on: Callable[..., Any]
+) -> None:
+    """Keep-alives go on while it is gone, for who waits and for who has something to read."""
+    server = private_postgres(durable=True)
+    database = await serve_on(server.url(), poll_interval=OFTEN)
+    namespace = await database.namespace()
+    async with serving(database, keep_alive=0.1) as served:
+        served.own = tokens.make("default")
+        await database.ensure_default(served.own)
+        async with (
+            following(served, "all=true") as waits,
+            following(served, "category=a") as behind,
+        ):
+            await waits.ready()
+            await behind.ready()
+            await namespace.write("a-1", "T", {})
+            assert (await waits.poke()).stream == (await behind.poke()).stream == "a-1"
+            await trio.to_thread.run_sync(server.kill)
+            namespace.feed.hub.wake([("category", "a")])
+            with trio.fail_after(30):
+                await keep_alives(waits, 3)
+                await keep_alives(behind, 3)
+            await trio.to_thread.run_sync(server.start)
+            # What the server has not written itself it has to find out.
+            other = await serve_on(server.url(), poll_interval=NEVER)
+            await (await other.namespace()).write("a-2", "T", {})
+            with trio.fail_after(30):
+                assert (await waits.poke()).stream == (await behind.poke()).stream == "a-2"

@@ -25,6 +25,9 @@ TOKEN = "ns_ZGVmYXVsdA_" + "ab" * 32
 # A poke with a stream's name as long as this fills the buffers between the two sooner.
 STREAM = "a-" + "x" * 400
 
+# Messages written before anything is timed: some 480 KB of pokes for each subscriber.
+FLOOD = 1000
+
 
 class Crowd:
     """The subscribers. `told`: when the last of those who read had the poke awaited."""
@@ -36,8 +39,8 @@ class Crowd:
         self.left = 0
         self.told = trio.Event()
 
-    def expect(self) -> None:
-        self.left = self.readers
+    def expect(self, pokes: int = 1) -> None:
+        self.left = self.readers * pokes
         self.told = trio.Event()
 
     def took(self, pokes: int) -> None:
@@ -75,6 +78,13 @@ def write(server: Server) -> None:
     server.rpc("stream.write", STREAM, {"type": "T", "data": {}}, token=TOKEN)
 
 
+def flood(server: Server, messages: int) -> None:
+    """Write so much that those who do not read have the buffers of their connections full."""
+    batch = [{"type": "T", "data": {}}] * min(messages, 1000)
+    for _ in range(messages // len(batch)):
+        assert server.rpc("stream.writeBatch", STREAM, batch, token=TOKEN).is_success
+
+
 def memory(server: Server) -> float:
     """Resident memory, in MiB."""
     status = Path(f"/proc/{server.process.pid}/status").read_text("ascii")
@@ -97,6 +107,10 @@ async def measure(subscribers: int, stalled: int, writes: int) -> float:
             with trio.fail_after(120):
                 await crowd.all_ready.wait()
             before = memory(server)
+            crowd.expect(FLOOD)
+            await trio.to_thread.run_sync(flood, server, FLOOD)
+            with trio.fail_after(120):
+                await crowd.told.wait()
             for _ in range(writes):
                 crowd.expect()
                 begin = time.perf_counter()
