@@ -29,7 +29,6 @@ from mdb.core.errors import MdbError
 from mdb.core.tokens import redact
 from mdb.database import Database, open_database
 from mdb.http.cors import AllowedOrigins
-from mdb.http.deferred import Application, DeferredApp
 from mdb.http.limits import Limits
 from mdb.http.serve import serve as serve_http
 from mdb.rpc.dispatcher import Dispatcher
@@ -109,7 +108,7 @@ async def _serve(
     test_mode = TestMode(database) if settings.test_mode else None
     dispatcher = Dispatcher(database, test_mode=test_mode, request_timeout=settings.request_timeout)
 
-    def load() -> Application:
+    def load() -> object:
         from mdb.http.app import build_app  # noqa: PLC0415  (heavy)
 
         return build_app(
@@ -121,13 +120,12 @@ async def _serve(
             keep_alive=settings.keep_alive,
         )
 
-    app = DeferredApp(load)
     async with trio.open_nursery() as nursery:
         # Event streams end first: the server then has no reason to wait for them.
         nursery.start_soon(_drain, database, draining)
         serving = partial(
             serve_http,
-            app,
+            load,
             dispatcher,
             host=host,
             port=port,
@@ -142,7 +140,6 @@ async def _serve(
             text = reason.strerror or str(reason)
             raise StartError(f"cannot listen on {host}, port {port}: {text}") from reason
         task_status.started(bound)
-        nursery.start_soon(app.loaded)
 
 
 async def _drain(database: Database, draining: trio.Event) -> None:

@@ -1,22 +1,18 @@
 """The HTTP server: our listener, the RPC lane in front, Hypercorn behind it."""
 
+from __future__ import annotations
+
 import logging
 import ssl as ssl_module
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 import trio
-from hypercorn.config import Config
-from hypercorn.trio.lifespan import Lifespan
-from hypercorn.trio.tcp_server import TCPServer
-from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import AppWrapper, ASGIFramework, ConnectionState, LifespanState
-from hypercorn.utils import wrap_app
 
-from mdb.http.config import hypercorn_config
 from mdb.http.connection import Connection, Connections
 from mdb.http.cors import AllowedOrigins
-from mdb.http.handed import HandedStream, connection_state
+from mdb.http.deferred import Deferred
 from mdb.http.lane import Lane
 from mdb.http.lane.conversation import linger
 from mdb.http.lane.heads import KnownHeads
@@ -26,6 +22,9 @@ from mdb.http.listen import accept_forever, close_listener, open_listeners
 from mdb.http.reply import Dispatcher, error_reply
 from mdb.http.request_id import fresh_request_id
 
+if TYPE_CHECKING:
+    from mdb.http.behind import Behind
+
 logger = logging.getLogger("mdb.http.serve")
 
 # Connections over the limit that are told so at the same time; more are closed without a word.
@@ -33,7 +32,7 @@ _REFUSALS: Final = 128
 
 
 async def serve(
-    app: ASGIFramework,
+    load_app: Callable[[], object],
     rpc: Dispatcher | None,
     *,
     host: str | None = "127.0.0.1",
@@ -44,7 +43,7 @@ async def serve(
     draining: trio.Event,
     task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve ``app``, and ``rpc`` in front of it, until ``draining`` is set and all is answered.
+    """Serve an application, and ``rpc`` in front of it, until ``draining`` is set, then stop.
 
     Stopping: the listeners are closed, and who waits in their queues is told `OVERLOADED`; idle
     connections are closed; requests that have begun are answered, with ``Connection: close``;
@@ -53,8 +52,9 @@ async def serve(
     Hypercorn's shielded sends included, survives it.
 
     Args:
-        app: The ASGI application. A QuartTrio needs `KeepAliveConnection` as its
-            ``asgi_http_class``.
+        load_app: Makes the ASGI application; called once, in a thread, when ``rpc`` can already
+            be called. A QuartTrio needs `KeepAliveConnection` as its ``asgi_http_class``. It is
+            not told of the server's start and stop.
         rpc: Answers ``POST /rpc`` over HTTP/1.x without the application; None leaves
             everything to the application.
         host: Name or address to listen on; None for all.
@@ -71,26 +71,17 @@ async def serve(
     Errors of one connection are logged and end that connection.
     """
     limits = limits or Limits()
-    config = hypercorn_config(limits)
-    wrapped = wrap_app(app, config.wsgi_max_body_size, "asgi")
-    state: LifespanState = {}
-    lifespan = Lifespan(wrapped, config, state)
-    async with trio.open_nursery() as lifespan_nursery:
-        await lifespan_nursery.start(lifespan.handle_lifespan)
-        await lifespan.wait_for_startup()
-        listeners = await open_listeners(host, port, limits)
-        server = _Server(
-            wrapped,
-            rpc,
-            config=config,
-            state=state,
-            ssl=ssl,
-            limits=limits,
-            origins=origins or AllowedOrigins(),
-        )
-        await server.run(listeners, draining, task_status)
-        await lifespan.wait_for_shutdown()
-        lifespan_nursery.cancel_scope.cancel()
+
+    def load() -> Behind:
+        from mdb.http.behind import Behind  # noqa: PLC0415  (heavy)
+
+        return Behind(load_app(), limits)
+
+    listeners = await open_listeners(host, port, limits)
+    server = _Server(
+        Deferred(load), rpc, ssl=ssl, limits=limits, origins=origins or AllowedOrigins()
+    )
+    await server.run(listeners, draining, task_status)
 
 
 class _Server:
@@ -98,24 +89,19 @@ class _Server:
 
     def __init__(
         self,
-        app: AppWrapper,
+        behind: Deferred[Behind],
         rpc: Dispatcher | None,
         *,
-        config: Config,
-        state: LifespanState,
         ssl: ssl_module.SSLContext | None,
         limits: Limits,
         origins: AllowedOrigins,
     ) -> None:
-        self._app = app
+        self._behind = behind
         self._rpc = rpc
-        self._config = config
-        self._state = state
         self._ssl = ssl
         self._limits = limits
         self._origins = origins
         self._known_heads = KnownHeads()
-        self._context = WorkerContext(None)
         self._connections = Connections(limits)
         self._refusals = 0
 
@@ -134,12 +120,14 @@ class _Server:
                         for listener in listeners:
                             accepting.start_soon(accept_forever, listener, take)
                         task_status.started(listeners[0].socket.getsockname()[1])
+                        background.start_soon(self._behind.get)
                         await draining.wait()
                         accepting.cancel_scope.cancel()
                     self._connections.drain()
                     for listener in listeners:
                         await close_listener(listener, take, at_most=self._limits.backlog)
-                    await self._context.terminated.set()
+                    if self._behind.loaded is not None:
+                        await self._behind.loaded.terminate()
                     with trio.move_on_after(self._limits.grace):
                         await self._connections.wait_none_left()
                 finally:
@@ -194,19 +182,8 @@ class _Server:
             )
             first = await lane.run()
         if first is not None:
-            await self._hand_over(connection, first)
-
-    async def _hand_over(self, connection: Connection, first: bytes) -> None:
-        """Let Hypercorn serve a connection, from ``first`` on."""
-        context, when_read = self._context, None
-        if first and self._connections.draining:
-            # Hypercorn would close a new connection at once, but this one has a request: it
-            # learns of the stop when it has read it.
-            context = WorkerContext(None)
-            when_read = context.terminated.set
-        stream: Any = HandedStream(connection, first, when_read=when_read)
-        state = ConnectionState({**self._state, **connection_state(connection)})
-        await TCPServer(self._app, self._config, context, state, stream).run()
+            behind = await self._behind.get()
+            await behind.take_over(connection, first, draining=self._connections.draining)
 
     async def _refuse(self, connection: Connection) -> None:
         """Tell a client that there is no room for it."""

@@ -28,7 +28,7 @@ async def start(nursery):
             try:
                 with scope:
                     await serve(
-                        app,
+                        lambda: app,
                         rpc if lane else None,
                         port=0,
                         draining=draining,
