@@ -56,9 +56,12 @@ serve: $(VENV)/run.stamp ## run the server, on SQLite in ./data unless the envir
 .PHONY: test
 test: test-python test-external ## run every test: pytest, then the TypeScript suite
 
+# Processes that share the test files; each that needs one starts a Postgres of its own.
+WORKERS ?= 2
+
 .PHONY: test-python
-test-python: $(VENV)/test.stamp ## run pytest alone; ARGS picks tests
-	$(BIN)/python -m pytest $(ARGS)
+test-python: $(VENV)/test.stamp ## run pytest alone; ARGS picks tests, WORKERS=0 runs them in one process
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: test-external
 test-external: $(VENV)/run.stamp ## run the TypeScript suite of tests/external alone (needs Node.js)

@@ -112,7 +112,7 @@ async def test_a_given_token_is_the_admins_and_replaces_the_old_one():
         assert await served.database.ensure_default() == (None, False)
 
 
-@pytest.mark.parametrize("token", ["nonsense", tokens.make("other")])
+@pytest.mark.parametrize("token", ["nonsense", tokens.make("other")], ids=["none", "other"])
 async def test_a_given_admins_token_must_be_of_the_default_namespace(token):
     async with server() as served:
         with pytest.raises(Exception, match="token"):
