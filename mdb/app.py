@@ -233,7 +233,9 @@ async def _run(
             stop.serving = True
             announce(f"Listening on :{port}")
             systemd.notify(systemd.READY)
-            log.info("serving", extra={"host": settings.host, "port": port})
+            # The first line of the log takes long: see `log_lines`.
+            first = partial(log.info, "serving", extra={"host": settings.host, "port": port})
+            await trio.to_thread.run_sync(first)
             task_status.started(port)
     log.info("stopped")
 

@@ -12,27 +12,15 @@ import sys
 from collections.abc import Mapping
 from typing import Final, TextIO
 
-import msgspec
-import structlog
-from structlog.processors import ExceptionRenderer
-from structlog.tracebacks import ExceptionDictTransformer
-from structlog.typing import EventDict, Processor, WrappedLogger
-
 from mdb.core.tokens import redact
-from mdb.request_context import REQUEST_ID
 from mdb.settings.definition import LogFormat, LogLevel
 from mdb.settings.urls import mask_url
 
 # Loggers of this project; the others speak up from `warning` on, whatever the level.
 _OURS: Final = ("mdb", "actors")
 
-# Frames of a traceback that are logged.
-_MAX_FRAMES: Final = 50
-
 # Nesting that is followed when secrets are looked for; below that a value is logged as text.
 _MAX_DEPTH: Final = 16
-
-_encode = msgspec.json.Encoder().encode
 
 
 def configure(level: LogLevel, form: LogFormat, stream: TextIO | None = None) -> None:
@@ -56,53 +44,26 @@ def make_handler(form: LogFormat, stream: TextIO) -> logging.Handler:
     terminal = stream.isatty()
     text = form == "text" or (form == "auto" and terminal)
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            # Run for the standard library's records, which is all there is here.
-            foreign_pre_chain=[
-                structlog.stdlib.add_log_level,
-                structlog.stdlib.add_logger_name,
-                structlog.stdlib.ExtraAdder(),
-                _add_request_id,
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-            ],
-            processors=_as_text(colors=terminal) if text else _as_json(),
-        )
-    )
+    handler.setFormatter(_DeferredFormatter(text=text, colors=terminal))
     return handler
 
 
-def _as_json() -> list[Processor]:
-    transform = ExceptionDictTransformer(show_locals=False, max_frames=_MAX_FRAMES)
-    return [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        ExceptionRenderer(transform),
-        _redact,
-        structlog.processors.JSONRenderer(serializer=_to_json),
-    ]
+class _DeferredFormatter(logging.Formatter):
+    """Makes the formatter when the first line is logged: see `log_lines`."""
 
+    def __init__(self, *, text: bool, colors: bool) -> None:
+        super().__init__()
+        self._text = text
+        self._colors = colors
+        self._made: logging.Formatter | None = None
 
-def _as_text(*, colors: bool) -> list[Processor]:
-    # The traceback is made into text first, so that it passes by `_redact` as well.
-    return [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.format_exc_info,
-        _redact,
-        structlog.dev.ConsoleRenderer(
-            colors=colors, exception_formatter=structlog.dev.plain_traceback
-        ),
-    ]
+    def format(self, record: logging.LogRecord) -> str:
+        # Under its handler's lock.
+        if self._made is None:
+            from mdb.log_lines import formatter  # noqa: PLC0415  (heavy)
 
-
-def _add_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    request_id = REQUEST_ID.get()
-    if request_id is not None:
-        event.setdefault("request_id", request_id)
-    return event
-
-
-def _redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    return {name: without_secrets(value) for name, value in event.items()}
+            self._made = formatter(text=self._text, colors=self._colors)
+        return self._made.format(record)
 
 
 def without_secrets(value: object, depth: int = _MAX_DEPTH) -> object:
@@ -116,7 +77,3 @@ def without_secrets(value: object, depth: int = _MAX_DEPTH) -> object:
     text = value if isinstance(value, str) else repr(value)
     # Lone surrogates, from a client's text or a file's name, have no place in UTF-8.
     return mask_url(redact(text)).encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _to_json(event: EventDict, **_options: object) -> str:
-    return _encode(event).decode("utf-8")

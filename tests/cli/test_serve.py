@@ -83,7 +83,7 @@ def test_a_malformed_token_ends_it_with_2_and_is_not_quoted(tmp_path: Path, toke
 
 def test_listening_means_that_requests_are_answered(tmp_path: Path) -> None:
     with start_server([f"--data-dir={tmp_path}"]) as server:
-        assert httpx2.get(f"{server.url}/ready").json() == {"status": "ready"}
+        assert httpx2.get(f"{server.url}/ready", timeout=30).json() == {"status": "ready"}
         assert server.rpc("sys.version").status_code == 200
 
 
@@ -195,7 +195,7 @@ def test_a_signal_during_the_grace_period_ends_it_at_once_with_1(tmp_path: Path)
     ):
         # A request whose body never comes: draining waits for it.
         client.sendall(b"POST /rpc HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n[")
-        httpx2.get(f"{server.url}/health")
+        httpx2.get(f"{server.url}/health", timeout=30)
         server.send(signal.SIGTERM)
         server.wait_stderr('"stopping"')
         server.send(signal.SIGTERM)
