@@ -158,6 +158,8 @@ def _opened(url: str, settings: Settings) -> AbstractAsyncContextManager[Databas
         poll_interval=settings.poll_interval,
         listen_url=settings.listen_url,
         listen=settings.listen == "on",
+        max_queue=settings.max_queue,
+        max_queue_bytes=settings.max_queue_bytes,
     )
 
 

@@ -17,6 +17,7 @@ import msgspec
 import trio
 
 import actors
+from actors.mailbox import MAX_BYTES, MAX_COUNT
 from mdb.core import names, tokens
 from mdb.core.errors import (
     AuthUnauthorized,
@@ -30,7 +31,7 @@ from mdb.core.messages import NamespaceRecord
 from mdb.elsewhere import Elsewhere
 from mdb.namespace import DEFAULT, Namespace
 from mdb.stores.base import OpenError, Store
-from mdb.writing import Actors
+from mdb.writing import Actors, QueueBounds
 
 T = TypeVar("T")
 
@@ -71,9 +72,10 @@ class NewNamespace(msgspec.Struct, frozen=True):
 class Database:
     """The namespaces of one store. Get one from `open_database` (`mdb.open`)."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, queue: QueueBounds) -> None:
         """Made by `open_database`."""
         self.store = store
+        self._queue = queue
         self.draining = False
         self._namespaces: dict[str, Namespace] = {}
         self._tokens: dict[bytes, Namespace] = {}
@@ -92,7 +94,7 @@ class Database:
         known = self._namespaces.get(record.incarnation)
         if known is None:
             store = self.store.namespace(record)
-            known = Namespace(record, store, self._actors)
+            known = Namespace(record, store, self._actors, self._queue)
             self._namespaces[record.incarnation] = known
             if self.draining:
                 known.feed.hub.close("draining")
@@ -315,6 +317,8 @@ async def open_database(
     poll_interval: float = POLL_INTERVAL,
     listen_url: str | None = None,
     listen: bool = True,
+    max_queue: int = MAX_COUNT,
+    max_queue_bytes: int = MAX_BYTES,
 ) -> AsyncGenerator[Database]:
     """Open a database for as long as the block runs; close it in order at its end.
 
@@ -325,7 +329,10 @@ async def open_database(
     How long it may take until subscribers hear of what others write to the same Postgres:
     `poll_interval`, seconds, above 0. They hear sooner of what other servers write: `listen_url` is
     where to listen for that, if not at `url` (behind a transaction pooler, a direct address);
-    `listen` False leaves it to polling. Raises `OpenError` with one line for the operator,
+    `listen` False leaves it to polling.
+
+    `max_queue`, `max_queue_bytes`: writes that may wait in a namespace's queue, and the bytes of
+    them together; beyond them writes are refused (`Overloaded`). Raises `OpenError` with one line for the operator,
     `InvalidRequest` for a URL it does not know. Cancelled, it still closes in order, within its
     limits.
     """
@@ -333,7 +340,7 @@ async def open_database(
         _opener(url, poll_interval, listen_url, listen=listen)() as store,
         trio.open_nursery() as nursery,
     ):
-        database = Database(store)
+        database = Database(store, QueueBounds(max_queue, max_queue_bytes))
         await nursery.start(database.run)
         try:
             yield database

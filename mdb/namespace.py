@@ -17,7 +17,7 @@ from mdb.feed import Feed
 from mdb.follow import Follower
 from mdb.reading import Reading
 from mdb.stores.base import NamespaceStore
-from mdb.writing import Actors, Writing
+from mdb.writing import Actors, QueueBounds, Writing
 
 DEFAULT = "default"
 
@@ -39,6 +39,7 @@ class Namespace(Writing, Reading):
         record: NamespaceRecord,
         store: NamespaceStore,
         running: Actors,
+        queue: QueueBounds,
     ) -> None:
         """Made by `Database`. `running` starts the namespace's actor when it is needed.
 
@@ -51,11 +52,16 @@ class Namespace(Writing, Reading):
         self.revoked = 0
         self.importing = False
         self._actors = running
+        self._queue = queue
 
     def actor(self) -> actors.GroupCommitActor[Append, Outcome]:
         """Make the actor that will own the write side; for the registry of actors."""
         return actors.GroupCommitActor(
-            self.store, publish=self.feed.publish, name=self.id, settings=_ACTOR
+            self.store,
+            actors.Mailbox(self._queue.writes, self._queue.size),
+            publish=self.feed.publish,
+            name=self.id,
+            settings=_ACTOR,
         )
 
     @property

@@ -14,7 +14,7 @@ import msgspec
 import trio
 
 import actors
-from actors.mailbox import MAX_BYTES as QUEUE_BYTES
+from actors.mailbox import MAX_BYTES, MAX_COUNT
 from mdb.core import ids, jsonrules, names
 from mdb.core.errors import (
     AuthUnauthorized,
@@ -40,6 +40,19 @@ from mdb.core.messages import (
 from mdb.core.versions import merge_expected
 from mdb.message import Message, WriteResult
 
+
+
+class QueueBounds(msgspec.Struct, frozen=True):
+    """What may wait in a namespace's write queue; more is refused (`Overloaded`).
+
+    `writes`: calls, at least 1, whatever each of them holds. `size`: bytes of all of them together;
+    a write that is larger by itself is never taken.
+    """
+
+    writes: int = MAX_COUNT
+    size: int = MAX_BYTES
+
+
 Actors: TypeAlias = actors.Registry[str, actors.GroupCommitActor[Append, Outcome]]
 
 
@@ -49,6 +62,7 @@ class Writing:
     record: NamespaceRecord
     gone: bool
     _actors: Actors
+    _queue: QueueBounds
 
     async def write(
         self,
@@ -127,10 +141,6 @@ class Writing:
                 messages.append(_new_message(stream, message))
         check_ids(messages, "messages[{}].id")
         append = Append(tuple(messages), expect)
-        if append.size > QUEUE_BYTES:
-            raise PayloadTooLarge(
-                f"the write has {append.size} bytes, the queue holds {QUEUE_BYTES}"
-            )
         return _results(append, await self.append(append))
 
     async def append(self, append: Append, deadline: float = math.inf) -> Written:
@@ -141,12 +151,22 @@ class Writing:
         """
         if self.gone:
             raise AuthUnauthorized("the namespace was deleted")
+        if (too_large := self._too_large(append)) is not None:
+            raise too_large
         try:
             actor = self._actors.get(self.record.incarnation) or await self._start(deadline)
             outcome = await actor.mailbox.put(append, append.size, deadline).wait()
         except actors.ActorError as exc:
             raise _translated(exc, append) from exc
         return _checked(append, outcome)
+
+    def _too_large(self, append: Append) -> PayloadTooLarge | None:
+        """Say of a write that would be refused however empty the queue is, why."""
+        if append.size <= self._queue.size:
+            return None
+        return PayloadTooLarge(
+            f"the write has {append.size} bytes, the queue holds {self._queue.size}"
+        )
 
     async def append_all(
         self, appends: Sequence[Append], deadline: float = math.inf
@@ -159,6 +179,14 @@ class Writing:
         """
         if self.gone:
             return [AuthUnauthorized("the namespace was deleted") for _ in appends]
+        refused = [self._too_large(append) for append in appends]
+        fitting = [a for a, fault in zip(appends, refused, strict=True) if fault is None]
+        taken = iter(await self._outcomes(fitting, deadline))
+        return [next(taken) if fault is None else fault for fault in refused]
+
+    async def _outcomes(
+        self, appends: Sequence[Append], deadline: float
+    ) -> list[Written | Exception]:
         try:
             calls = await self._put_all(appends, deadline)
         except actors.ActorError as exc:

@@ -125,6 +125,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_body: Annotated[
         int, Meta(ge=1024, le=2**31, description="Largest body of a request.", extra=_BYTES)
     ] = 16 * 2**20
+    max_queue: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=1_000_000,
+            description="Writes that may wait in a namespace's queue before more are refused.",
+        ),
+    ] = 4096
+    max_queue_bytes: Annotated[
+        int,
+        Meta(
+            ge=2 * 2**20,  # what the largest message needs, its names and its flat cost included
+            le=2**40,
+            description="Most that the writes in a namespace's queue may hold together.",
+            extra=_BYTES,
+        ),
+    ] = 64 * 2**20
     max_connections: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Open client connections.")
     ] = 16_384

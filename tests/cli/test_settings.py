@@ -63,9 +63,10 @@ def test_every_setting_can_be_set_in_the_environment(name: str) -> None:
         "log_level": "WARNING",
         "log_format": "text",
         **dict.fromkeys(
-            ("request_timeout", "max_connections", "keep_alive", "idle_timeout"), "1234"
+            ("request_timeout", "max_connections", "max_queue", "keep_alive", "idle_timeout"), "1234"
         ),
         **dict.fromkeys(("max_body", "grace", "send_timeout"), "2345"),
+        "max_queue_bytes": "2345678",
     }
     environ = {SETTINGS[name].environment: values.get(name, "x")}
     if name.startswith("db_") and name not in ("db_host", "db_url"):
