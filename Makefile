@@ -63,17 +63,24 @@ WORKERS ?= 2
 test-python: $(VENV)/test.stamp ## run pytest alone; ARGS picks tests, WORKERS=0 runs them in one process
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
+# What the server under test keeps its messages in: memory, file, postgres, or all of them in turn.
+# Some tests need a Postgres whatever it is; with_postgres starts one where none is named.
+STORAGE ?= memory
+STORAGES = $(if $(filter all,$(STORAGE)),memory file postgres,$(STORAGE))
+
 .PHONY: test-external
-test-external: $(VENV)/run.stamp ## run the TypeScript suite of tests/external alone (needs Node.js)
+test-external: $(VENV)/test.stamp ## run the TypeScript suite of tests/external alone (needs Node.js); STORAGE=all
 	@if [ ! -f tests/external/package.json ]; then \
 		echo 'tests/external: no package.json, nothing to run'; \
 	else \
 		$(MAKE) --silent --no-print-directory $(BUN) && \
-		cd tests/external && \
-		PATH="$(abspath $(BIN)):$$PATH" && export PATH && \
-		bun=$(abspath $(BUN)) && \
-		if [ -f bun.lock ]; then "$$bun" install --frozen-lockfile; else "$$bun" install; fi && \
-		"$$bun" test; \
+		(cd tests/external && $(abspath $(BUN)) install --frozen-lockfile) && \
+		$(BIN)/python -m tests.with_postgres sh -ec ' \
+			bun=$$1; shift; cd tests/external; \
+			for storage; do \
+				echo "tests/external on $$storage"; \
+				EXTERNAL_STORAGE=$$storage "$$bun" test; \
+			done' sh $(abspath $(BUN)) $(STORAGES); \
 	fi
 
 .PHONY: test-browser
@@ -92,6 +99,11 @@ soak: $(VENV)/test.stamp ## try longer: 500 random histories on every store, the
 .PHONY: bench
 bench: $(VENV)/test.stamp ## time what is written and called, as ratios of two things timed in turns
 	$(BIN)/python -m bench
+
+.PHONY: bench-external
+bench-external: $(VENV)/run.stamp $(BUN) ## time calls through the TypeScript client, and compare with the baseline
+	cd tests/external && $(abspath $(BUN)) install --frozen-lockfile
+	cd tests/external && $(abspath $(BUN)) run bench && $(abspath $(BUN)) run bench:compare $(ARGS)
 
 # ---- checking --------------------------------------------------------------------------------
 

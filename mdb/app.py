@@ -168,6 +168,8 @@ def _limits(settings: Settings) -> Limits:
         max_connections=settings.max_connections,
         max_body=settings.max_body,
         idle_timeout=settings.idle_timeout,
+        head_timeout=settings.head_timeout,
+        body_timeout=settings.body_timeout,
         send_timeout=settings.send_timeout,
         grace=settings.grace,
     )

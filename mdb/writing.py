@@ -41,7 +41,6 @@ from mdb.core.versions import merge_expected
 from mdb.message import Message, WriteResult
 
 
-
 class QueueBounds(msgspec.Struct, frozen=True):
     """What may wait in a namespace's write queue; more is refused (`Overloaded`).
 

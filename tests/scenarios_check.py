@@ -1,8 +1,9 @@
 """Which scenario of scenarios.tsv has no test: `python tests/scenarios_check.py`.
 
 A test claims a scenario by carrying its id in its name, `test_MDB001_4A_T5_...` in Python,
-`test("MDB003_1A_T2 ...")` in TypeScript; a benchmark by a function `bench_MDB001_7A_T1_...`.
-Skipped and expected-to-fail tests claim nothing.
+`test("MDB003_1A_T2 ...")` in TypeScript; a benchmark by a function `bench_MDB001_7A_T1_...`, or by
+`bench("MDB003_4A_T1 ...")` in a file `*.bench.ts` that a script of its package.json runs, with a figure
+under that name in the baseline.json beside it. Skipped and expected-to-fail tests claim nothing.
 
 scenarios_later.tsv is the only list of exceptions: an id or a phase (`MDB003_5A`), a tab, the
 reason. An entry that has a test by now is a fault too, so that the list only ever shrinks;
@@ -13,6 +14,7 @@ Exit status: 0 when every scenario has a test or a reason, 1 otherwise, 2 for a 
 
 import argparse
 import ast
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -26,6 +28,7 @@ TS_TEST = re.compile(
     r"(?P<quote>[\"'`])(?P<name>.*?)(?P=quote)",
     re.DOTALL,
 )
+TS_BENCH = re.compile(r"^bench\(\s*\"(?P<name>[^\"]*)\"", re.MULTILINE)
 TS_NOT_RUN = {"skip", "todo", "failing", "skipIf", "todoIf"}
 
 EXCEPTIONS = "scenarios_later.tsv"
@@ -54,6 +57,21 @@ def ids_in_typescript(source: str) -> Iterator[str]:
             yield from ids_in(found["name"])
 
 
+def ids_in_benchmarks(file: Path) -> Iterator[str]:
+    """The scenarios of the benchmarks in a TypeScript file that are run and held against a baseline."""
+    package = next((p for up in file.parents if (p := up / "package.json").exists()), None)
+    baseline = file.parent / "baseline.json"
+    if package is None or not baseline.exists():
+        return
+    scripts = json.loads(package.read_text()).get("scripts", {}).values()
+    if not any(str(file.relative_to(package.parent)) in script.split() for script in scripts):
+        return
+    measured = {result["name"] for result in json.loads(baseline.read_text())["results"]}
+    for found in TS_BENCH.finditer(file.read_text()):
+        if found["name"] in measured:
+            yield from ids_in(found["name"])
+
+
 def claims(root: Path) -> dict[str, list[str]]:
     """Scenario id -> the files (relative to the root) that hold a test for it."""
     found: dict[str, list[str]] = {}
@@ -67,6 +85,8 @@ def claims(root: Path) -> dict[str, list[str]]:
             continue
         if file.match("test_*.py") or file.match("*_test.py"):
             note(file, ids_in_python(file.read_text(), ("test_",)))
+        elif file.match("*.bench.ts"):
+            note(file, ids_in_benchmarks(file))
         elif file.suffix == ".ts":
             note(file, ids_in_typescript(file.read_text()))
     for file in sorted((root / "bench").rglob("*.py")):

@@ -1,5 +1,6 @@
 """The scenario check finds what it says it finds, on a small project of its own."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,27 @@ def test_what_does_not_run_in_typescript_claims_nothing(text: str) -> None:
 )
 def test_what_runs_in_typescript_claims_its_scenario(text: str) -> None:
     assert list(scenarios_check.ids_in_typescript(text)) == ["MDB009_1A_T1"]
+
+
+def test_a_benchmark_in_typescript_counts_where_it_is_run_and_has_a_baseline(root: Path) -> None:
+    external = root / "tests" / "external"
+    file = external / "benchmarks" / "speed.bench.ts"
+    file.parent.mkdir()
+    file.write_text(
+        'bench("MDB009_1A_T1 writes", "ms", 10, async () => {});\n'
+        'bench("MDB009_1A_T10 never measured", "ms", 10, async () => {});\n'
+        '// bench("MDB009_2A_T1 writes", "ms", 10)\n'
+    )
+    names = ["MDB009_1A_T1 writes", "MDB009_2A_T1 writes"]
+    baseline = json.dumps({"results": [{"name": name} for name in names]})
+    run = json.dumps({"scripts": {"bench": "bun benchmarks/speed.bench.ts"}})
+    assert scenarios_check.claims(root) == {}
+    (file.parent / "baseline.json").write_text(baseline)
+    assert scenarios_check.claims(root) == {}
+    (external / "package.json").write_text('{"scripts": {"bench": "bun other.bench.ts"}}')
+    assert scenarios_check.claims(root) == {}
+    (external / "package.json").write_text(run)
+    assert list(scenarios_check.claims(root)) == ["MDB009_1A_T1"]
 
 
 def test_what_does_not_run_in_python_claims_nothing() -> None:

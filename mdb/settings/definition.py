@@ -172,6 +172,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             extra=_SECONDS,
         ),
     ] = 75.0
+    head_timeout: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=3600,
+            description="Time from the first byte of a request to the end of its headers.",
+            extra=_SECONDS,
+        ),
+    ] = 15.0
+    body_timeout: Annotated[
+        float,
+        Meta(
+            gt=0,
+            le=3600,
+            description="Time from the end of a request's headers to the end of its body.",
+            extra=_SECONDS,
+        ),
+    ] = 60.0
     send_timeout: Annotated[
         float,
         Meta(

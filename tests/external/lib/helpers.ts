@@ -1,7 +1,8 @@
 /** What the tests share: one server for the run, a namespace for each test, small fixtures. */
 
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { type CreatedNamespace, makeToken, MessageDBClient, MessageDBError } from "./client.ts";
+import { until } from "./deadline.ts";
 import {
   chosenStorage, type ServerOptions, startTestServer, stillRunning, type Storage, type TestServer,
 } from "./server.ts";
@@ -147,4 +148,22 @@ export function unusedPort(): Promise<number> {
       probe.close(() => resolve(port));
     });
   });
+}
+
+/** Send bytes on a connection of its own and return what comes until the server closes it. */
+export async function exchange(port: number, bytes: string): Promise<string> {
+  let received = "";
+  let closed = false;
+  const socket = connect(port, "127.0.0.1");
+  socket.setEncoding("utf8").on("data", (text: string) => (received += text));
+  socket.on("error", () => (closed = true));
+  socket.on("close", () => (closed = true));
+  socket.write(bytes);
+  try {
+    return await until("an answer on a raw connection", () =>
+      received.includes("\r\n\r\n") || closed ? received : null,
+    );
+  } finally {
+    socket.destroy();
+  }
 }

@@ -16,6 +16,8 @@ export interface ServerOptions {
   readonly storage?: Storage;
   /** For files: a directory to use, which is then left in place. Default: a new one, removed. */
   readonly dataDir?: string;
+  /** For Postgres: a database to use, which is then left. Default: a new one, dropped. */
+  readonly dbUrl?: string;
   /** The admin token to start with. Default: a random one. Null: the server makes its own. */
   readonly token?: string | null;
   /** Default: a free one. */
@@ -96,8 +98,8 @@ export async function startTestServer(options: ServerOptions = {}): Promise<Test
       dataDir = options.dataDir ?? join(scratch, "data");
       settings["MESSAGEDB_DATA_DIR"] = dataDir;
     } else {
-      database = await createDatabase();
-      settings["MESSAGEDB_DB_URL"] = database.url;
+      database = options.dbUrl === undefined ? await createDatabase() : null;
+      settings["MESSAGEDB_DB_URL"] = database?.url ?? options.dbUrl ?? "";
     }
     const token = options.token === undefined ? makeToken("default") : options.token;
     if (token !== null) settings["MESSAGEDB_TOKEN"] = token;

@@ -1,11 +1,10 @@
-/** The error codes of the contract, each earned by a request; the rest are in later-*.test.ts. */
+/** The error codes of the contract, each earned by a request; faults.test.ts has the rest. */
 
 import { expect } from "bun:test";
-import { connect } from "node:net";
 import { makeToken, MessageDBClient } from "../lib/client.ts";
 import {
-  adminClient, bearer, errorOf, foreignToken, inNamespace, type RawAnswer, rawRpc, sharedServer,
-  uniqueId, until, withServer,
+  adminClient, bearer, errorOf, exchange, foreignToken, inNamespace, type RawAnswer, rawRpc,
+  sharedServer, uniqueId, withServer,
 } from "../lib/helpers.ts";
 import { test } from "../lib/testing.ts";
 
@@ -267,21 +266,3 @@ test.concurrent("no token and no internals in an error or a log", async () => {
     expect(server.stdout()).not.toContain(server.adminToken);
   });
 });
-
-/** Send bytes on a connection of its own and return what comes until the server closes it. */
-async function exchange(port: number, bytes: string): Promise<string> {
-  let received = "";
-  let closed = false;
-  const socket = connect(port, "127.0.0.1");
-  socket.setEncoding("utf8").on("data", (text: string) => (received += text));
-  socket.on("error", () => (closed = true));
-  socket.on("close", () => (closed = true));
-  socket.write(bytes);
-  try {
-    return await until("an answer on a raw connection", () =>
-      received.includes("\r\n\r\n") || closed ? received : null,
-    );
-  } finally {
-    socket.destroy();
-  }
-}
