@@ -332,9 +332,10 @@ async def open_database(
     `listen` False leaves it to polling.
 
     `max_queue`, `max_queue_bytes`: writes that may wait in a namespace's queue, and the bytes of
-    them together; beyond them writes are refused (`Overloaded`). Raises `OpenError` with one line for the operator,
-    `InvalidRequest` for a URL it does not know. Cancelled, it still closes in order, within its
-    limits.
+    them together; beyond them writes are refused (`Overloaded`).
+
+    Raises `OpenError` with one line for the operator, `InvalidRequest` for a URL it does not know.
+    Cancelled, it still closes in order, within its limits.
     """
     async with (
         _opener(url, poll_interval, listen_url, listen=listen)() as store,

@@ -2,8 +2,9 @@
 
 A test claims a scenario by carrying its id in its name, `test_MDB001_4A_T5_...` in Python,
 `test("MDB003_1A_T2 ...")` in TypeScript; a benchmark by a function `bench_MDB001_7A_T1_...`, or by
-`bench("MDB003_4A_T1 ...")` in a file `*.bench.ts` that a script of its package.json runs, with a figure
-under that name in the baseline.json beside it. Skipped and expected-to-fail tests claim nothing.
+`bench("MDB003_4A_T1 ...")` in a file `*.bench.ts` that a script of its package.json runs, with a
+figure under that name in the baseline.json beside it. Skipped and expected-to-fail tests claim
+nothing.
 
 scenarios_later.tsv is the only list of exceptions: an id or a phase (`MDB003_5A`), a tab, the
 reason. An entry that has a test by now is a fault too, so that the list only ever shrinks;
@@ -58,7 +59,7 @@ def ids_in_typescript(source: str) -> Iterator[str]:
 
 
 def ids_in_benchmarks(file: Path) -> Iterator[str]:
-    """The scenarios of the benchmarks in a TypeScript file that are run and held against a baseline."""
+    """The scenarios of a TypeScript file's benchmarks that are run, and held against a baseline."""
     package = next((p for up in file.parents if (p := up / "package.json").exists()), None)
     baseline = file.parent / "baseline.json"
     if package is None or not baseline.exists():

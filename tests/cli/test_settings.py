@@ -63,9 +63,9 @@ def test_every_setting_can_be_set_in_the_environment(name: str) -> None:
         "log_level": "WARNING",
         "log_format": "text",
         **dict.fromkeys(
-            ("request_timeout", "max_connections", "max_queue", "keep_alive", "idle_timeout"), "1234"
+            ("request_timeout", "max_connections", "keep_alive", "idle_timeout"), "1234"
         ),
-        **dict.fromkeys(("head_timeout", "body_timeout"), "1234"),
+        **dict.fromkeys(("max_queue", "head_timeout", "body_timeout"), "1234"),
         **dict.fromkeys(("max_body", "grace", "send_timeout"), "2345"),
         "max_queue_bytes": "2345678",
     }
