@@ -2,7 +2,7 @@
 
 The command finds the server's URL in `MESSAGEDB_TEST_DB_URL`. Where that is set already nothing is
 started; otherwise a server is, the one of the Python tests, and it is removed when the command has
-ended, however that came about.
+ended, however that came about. Its programs are then in `MESSAGEDB_TEST_PG_BIN`.
 
 Exit status: the command's; 1 where no Postgres can be started, with what to install.
 """
@@ -22,17 +22,18 @@ def main(command: list[str]) -> int:
         print("usage: python -m tests.with_postgres COMMAND [ARGUMENT ...]", file=sys.stderr)
         return 2
     if os.environ.get(VARIABLE):
-        return run(command, os.environ[VARIABLE])
+        return run(command, {})
     try:
         with running_server() as server:
-            return run(command, server.url())
+            found = {VARIABLE: server.url(), "MESSAGEDB_TEST_PG_BIN": str(server.bin)}
+            return run(command, found)
     except CannotRunPostgres as exc:
         print(exc, file=sys.stderr)
         return 1
 
 
-def run(command: list[str], url: str) -> int:
-    process = subprocess.Popen(command, env=os.environ | {VARIABLE: url})
+def run(command: list[str], found: dict[str, str]) -> int:
+    process = subprocess.Popen(command, env=os.environ | found)
     # Whoever stops this stops the command, and then the server.
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
