@@ -13,6 +13,7 @@ from mdb.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from mdb.app import serve
+    from mdb.appending import Appender
     from mdb.core.errors import (
         AuthInvalidToken,
         AuthRequired,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 # is made of this package too, and most commands need neither the event loop nor a database.
 _NAMES = {
     "mdb.app": "serve",
+    "mdb.appending": "Appender",
     "mdb.core.errors": (
         "AuthInvalidToken AuthRequired AuthUnauthorized BackendError BackendUnavailable "
         "DeadlinePassed InvalidRequest MdbError MessageIdConflict NamespaceExists "
@@ -80,6 +82,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "Appender",
     "AuthInvalidToken",
     "AuthRequired",
     "AuthUnauthorized",

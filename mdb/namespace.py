@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 
 import actors
+from mdb.appending import Appender
 from mdb.core import names
 from mdb.core.errors import InvalidRequest
 from mdb.core.messages import Append, Follow, NamespaceRecord, Outcome, Poke
@@ -73,6 +74,16 @@ class Namespace(Writing, Reading):
     def is_default(self) -> bool:
         """Whether it is the namespace whose token is the admin's."""
         return self.record.id == DEFAULT
+
+    # In somebody's own transaction
+
+    async def appender(self) -> Appender:
+        """Return what writes inside transactions of the caller's own, on the same Postgres.
+
+        To be kept and used as often as wanted. Raises `InvalidRequest` for a namespace in SQLite,
+        `BackendUnavailable`. See docs/EMBEDDING.md.
+        """
+        return Appender(self, await self.store.joining())
 
     # Following
 

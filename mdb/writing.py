@@ -82,11 +82,8 @@ class Writing:
         Raises `InvalidRequest`, `StreamVersionConflict`, `MessageIdConflict`, `Overloaded`,
         `BackendUnavailable`, `WriteUncertain`. Cancelled, it may or may not have been written.
         """
-        names.check_stream_name(stream, "stream")
-        message = _new_message(stream, Message(type, data, metadata, id))
-        expect = merge_expected([(stream, expected_version, "expected_version")])
-        append = Append((message,), expect)
-        return _results(append, await self.append(append))[0]
+        append = append_one(stream, Message(type, data, metadata, id), expected_version)
+        return results(append, await self.append(append))[0]
 
     async def write_batch(
         self,
@@ -103,9 +100,8 @@ class Writing:
 
         Raises and cancels as `write`; `InvalidRequest.details["index"]` names the message.
         """
-        names.check_stream_name(stream, "stream")
-        expect = merge_expected([(stream, expected_version, "expected_version")])
-        return await self._write_all([(stream, message) for message in messages], expect)
+        append = append_batch(stream, messages, expected_version)
+        return results(append, await self.append(append))
 
     async def transact(
         self,
@@ -121,26 +117,8 @@ class Writing:
 
         Raises and cancels as `write`; `InvalidRequest.details["index"]` names the write.
         """
-        expect = check or {}
-        if len(expect) > MAX_MESSAGES_PER_WRITE:
-            raise InvalidRequest(f"check names more than {MAX_MESSAGES_PER_WRITE} streams")
-        for stream in expect:
-            names.check_stream_name(stream, "check")
-        merged = merge_expected((s, version, "check") for s, version in expect.items())
-        return await self._write_all(list(writes), merged)
-
-    async def _write_all(
-        self, writes: Sequence[tuple[str, Message]], expect: tuple[tuple[str, int], ...]
-    ) -> list[WriteResult]:
-        check_count(len(writes), "messages")
-        messages = []
-        for index, (stream, message) in enumerate(writes):
-            with AtIndex(index):
-                names.check_stream_name(stream, "stream")
-                messages.append(_new_message(stream, message))
-        check_ids(messages, "messages[{}].id")
-        append = Append(tuple(messages), expect)
-        return _results(append, await self.append(append))
+        append = append_transaction(writes, check)
+        return results(append, await self.append(append))
 
     async def append(self, append: Append, deadline: float = math.inf) -> Written:
         """Put a checked write into the queue and wait for its outcome.
@@ -157,7 +135,7 @@ class Writing:
             outcome = await actor.mailbox.put(append, append.size, deadline).wait()
         except actors.ActorError as exc:
             raise _translated(exc, append) from exc
-        return _checked(append, outcome)
+        return checked(append, outcome)
 
     def _too_large(self, append: Append) -> PayloadTooLarge | None:
         """Say of a write that would be refused however empty the queue is, why."""
@@ -195,7 +173,7 @@ class Writing:
         outcomes: list[Written | Exception] = []
         for append, call in zip(appends, calls, strict=True):
             try:
-                outcomes.append(_checked(append, await call.wait()))
+                outcomes.append(checked(append, await call.wait()))
             except actors.ActorError as exc:
                 outcomes.append(_translated(exc, append))
             except Exception as exc:  # handed to the caller as what became of this one
@@ -213,6 +191,46 @@ class Writing:
     ) -> list[actors.Call[Append, Outcome]]:
         actor = self._actors.get(self.record.incarnation) or await self._start(deadline)
         return actor.mailbox.put_all([(append, append.size) for append in appends], deadline)
+
+
+def append_one(stream: str, message: Message, expected_version: int | None) -> Append:
+    """Check one message and what is expected of its stream. Raises `InvalidRequest`."""
+    names.check_stream_name(stream, "stream")
+    expect = merge_expected([(stream, expected_version, "expected_version")])
+    return Append((_new_message(stream, message),), expect)
+
+
+def append_batch(stream: str, messages: Iterable[Message], expected_version: int | None) -> Append:
+    """Check messages of one stream. Raises `InvalidRequest`, which names the message."""
+    names.check_stream_name(stream, "stream")
+    expect = merge_expected([(stream, expected_version, "expected_version")])
+    return _append_all([(stream, message) for message in messages], expect)
+
+
+def append_transaction(
+    writes: Iterable[tuple[str, Message]], check: Mapping[str, int] | None
+) -> Append:
+    """Check messages of any streams, and what is expected. Raises `InvalidRequest`."""
+    expect = check or {}
+    if len(expect) > MAX_MESSAGES_PER_WRITE:
+        raise InvalidRequest(f"check names more than {MAX_MESSAGES_PER_WRITE} streams")
+    for stream in expect:
+        names.check_stream_name(stream, "check")
+    merged = merge_expected((s, version, "check") for s, version in expect.items())
+    return _append_all(list(writes), merged)
+
+
+def _append_all(
+    writes: Sequence[tuple[str, Message]], expect: tuple[tuple[str, int], ...]
+) -> Append:
+    check_count(len(writes), "messages")
+    messages = []
+    for index, (stream, message) in enumerate(writes):
+        with AtIndex(index):
+            names.check_stream_name(stream, "stream")
+            messages.append(_new_message(stream, message))
+    check_ids(messages, "messages[{}].id")
+    return Append(tuple(messages), expect)
 
 
 class AtIndex:
@@ -277,7 +295,8 @@ def _correlation(metadata: dict[str, Any] | None) -> str | None:
     return names.category(names.check_stream_name(name, "metadata.correlationStreamName"))
 
 
-def _results(append: Append, written: Written) -> list[WriteResult]:
+def results(append: Append, written: Written) -> list[WriteResult]:
+    """Return where the messages of a write stand, in their order."""
     return [
         WriteResult(position, global_position, ids.format_uuid(message.id))
         for message, (position, global_position) in zip(
@@ -286,7 +305,8 @@ def _results(append: Append, written: Written) -> list[WriteResult]:
     ]
 
 
-def _checked(append: Append, outcome: Outcome) -> Written:
+def checked(append: Append, outcome: Outcome) -> Written:
+    """Raise what became of a write that did not stand: a conflict."""
     match outcome:
         case Written():
             return outcome

@@ -9,9 +9,9 @@ driver's error as `__cause__`. Reads may be cancelled at any time and leave noth
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from mdb.core.messages import (
     Append,
@@ -63,6 +63,14 @@ class Importer(Protocol):
         that is stored or staged twice, after which nothing was moved; `WriteUncertain` where that
         could not be found out. Cancelled, everything was moved or nothing.
         """
+
+
+Joining: TypeAlias = Callable[[Any, Append], Awaitable[Outcome]]
+"""Writes one `Append` on a connection of the caller's driver, in the transaction open there.
+
+On the driver's own event loop. Nobody sees it and no one is told before that transaction commits.
+Raises `InvalidRequest`, `AuthUnauthorized`, and what the driver raises.
+"""
 
 
 class NamespaceStore(Protocol):
@@ -158,6 +166,13 @@ class NamespaceStore(Protocol):
 
         One at a time. What a crash leaves of it is swept when the store is next opened, at the
         latest. Raises `BackendUnavailable`, `BackendError`, `Overloaded`.
+        """
+        ...
+
+    async def joining(self) -> Joining:
+        """Return what writes inside a transaction of somebody's own, in the same database.
+
+        Raises `InvalidRequest` where the database has no such thing, `BackendUnavailable`.
         """
         ...
 

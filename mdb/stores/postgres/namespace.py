@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
+from functools import partial
 from typing import TypeVar
 
 import asyncpg
@@ -28,11 +29,12 @@ from mdb.core.messages import (
     StreamInfo,
     Written,
 )
-from mdb.stores.base import POKES_WINDOW, Importer
+from mdb.stores.base import POKES_WINDOW, Importer, Joining
 from mdb.stores.migrations import MigrationError
 from mdb.stores.postgres import exports, reads, registry, settled, writes
 from mdb.stores.postgres.faults import Gone, Lost, may_be_gone, reading, writing
 from mdb.stores.postgres.importer import importing
+from mdb.stores.postgres.joining import join
 from mdb.stores.postgres.migrate import SCRIPT_LIMIT, migrate_namespace
 from mdb.stores.postgres.news import News
 from mdb.stores.postgres.pool import Kind, Pool
@@ -159,6 +161,12 @@ class PostgresNamespace:
         finally:
             self._moved.set()
             self._moved = None
+
+    async def joining(self) -> Joining:
+        """Return what writes inside a transaction of the caller's. See `NamespaceStore.joining`."""
+        with reading():
+            await self.migrate()
+        return partial(join, self.record, self._queries)
 
     # The read side. Any task, at any time.
 

@@ -61,9 +61,8 @@ async def _commit(
     *,
     look_up: bool,
 ) -> list[Outcome]:
-    single = len(batch) == 1 and _is_single(batch[0])
-    arguments = _one(batch[0], look_up) if single else _many(batch, look_up)
-    query = queries["write_one" if single else "write_messages"]
+    name, arguments = function_of(batch, look_up=look_up)
+    query = queries[name]
     if session.pooled:
         async with session.raw.transaction():
             await session.row(registry_query("write_settings"), LOCK_TIMEOUT)
@@ -76,9 +75,28 @@ async def _commit(
         attempt.by = session.id
         attempt.sent = not session.is_closed
         row = await statement.fetchrow(*arguments)
-    if single:
+    return outcomes_of(batch, row)
+
+
+def function_of(batch: Sequence[Append], *, look_up: bool) -> tuple[str, tuple[Any, ...]]:
+    """Return the query that writes a batch in one statement, by its name, and its arguments.
+
+    `look_up`: also for the ids that this server made.
+    """
+    if _is_one(batch):
+        return "write_one", _one(batch[0], look_up)
+    return "write_messages", _many(batch, look_up)
+
+
+def outcomes_of(batch: Sequence[Append], row: Row) -> list[Outcome]:
+    """Return an outcome for each write of a batch: what the row of its query says."""
+    if _is_one(batch):
         return [_outcome_of_one(batch[0], row)]
     return _outcomes_of_many(batch, row)
+
+
+def _is_one(batch: Sequence[Append]) -> bool:
+    return len(batch) == 1 and _is_single(batch[0])
 
 
 def _is_single(append: Append) -> bool:

@@ -16,6 +16,7 @@ import apsw
 import trio
 
 from actors import Unavailable
+from mdb.core.errors import InvalidRequest
 from mdb.core.messages import (
     Append,
     CategoryInfo,
@@ -30,7 +31,7 @@ from mdb.core.messages import (
     Selection,
     StreamInfo,
 )
-from mdb.stores.base import Importer
+from mdb.stores.base import Importer, Joining
 from mdb.stores.sqlite import exports, reads, writes
 from mdb.stores.sqlite.connect import reading, writing
 from mdb.stores.sqlite.importer import Source, importing
@@ -206,6 +207,12 @@ class SqliteNamespace:
     ) -> ExportPage:
         """Read a page of an export. See `NamespaceStore.export_page`."""
         return await self._read(lambda db: exports.export_page(db, selection, after, upto, limit))
+
+    async def joining(self) -> Joining:
+        """Refuse. See `NamespaceStore.joining`."""
+        raise InvalidRequest(
+            "writing inside a transaction of one's own needs Postgres: this database is SQLite"
+        )
 
     async def message_count(self) -> int:
         """Count messages. See `NamespaceStore.message_count`."""
