@@ -24,6 +24,7 @@ LAYERS = (
     (
         "mdb.database",
         "mdb.namespace",
+        "mdb.appending",
         "mdb.reading",
         "mdb.writing",
         "mdb.follow",

@@ -1,4 +1,4 @@
-"""A client that loses its connection again and again, and retries with the same id until answered."""
+"""A client that loses its connection again and again, and retries until it is answered."""
 
 from __future__ import annotations
 
