@@ -49,8 +49,10 @@ async def prepare(session: Session, queries: NamespaceQueries) -> None:
         await session.raw.transaction().start()
         await session.row(registry_query("write_settings"), LOCK_TIMEOUT)
     await session.row(queries["staging_settings"], session.pooled)
-    await session.raw.execute(queries["staging_messages"])
-    await session.raw.execute(queries["staging_streams"])
+    # Where the session goes on to others, the tables end with the transaction that is the import.
+    end = " on commit drop" if session.pooled else ""
+    await session.raw.execute(queries["staging_messages"] + end)
+    await session.raw.execute(queries["staging_streams"] + end)
 
 
 async def stage(
