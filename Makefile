@@ -74,6 +74,7 @@ test-external: $(VENV)/test.stamp ## run the TypeScript suite of tests/external 
 		echo 'tests/external: no package.json, nothing to run'; \
 	else \
 		$(MAKE) --silent --no-print-directory $(BUN) && \
+		PATH="$(abspath $(BIN)):$$PATH" && export PATH && \
 		(cd tests/external && $(abspath $(BUN)) install --frozen-lockfile) && \
 		$(BIN)/python -m tests.with_postgres sh -ec ' \
 			bun=$$1; shift; cd tests/external; \

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
-from mdb.cli.options import takes_settings
+from mdb.cli.options import flag, takes_settings
+from mdb.cli.output import JSON_HELP, Json, write_lines
 from mdb.settings import SETTINGS, Settings, load
 from mdb.version import VERSION
 
@@ -18,9 +19,9 @@ _OF_DATABASE = [name for name in SETTINGS if name.startswith("db_")] + ["data_di
 _OF_LOG = ["log_level", "log_format"]
 
 
-def version() -> int:
-    """Print the version."""
-    print(VERSION)
+def version(*, json: Json = False) -> int:
+    """Print the version. With --json: an object with it."""
+    write_lines([f'{{"version":"{VERSION}"}}' if json else VERSION])
     return 0
 
 
@@ -42,17 +43,17 @@ def serve(**options: object) -> int:
     return _run(partial(app.run, settings, announce=announce, hard_stop=app.end_process_after))
 
 
-@takes_settings([*_OF_DATABASE, *_OF_LOG])
-def migrate(**options: object) -> int:
+@takes_settings([*_OF_DATABASE, *_OF_LOG], flag("json", JSON_HELP))
+def migrate(*, json: bool = False, **options: object) -> int:
     """Bring the database and all its namespaces to the newest schema, and end.
 
     May be repeated. A server does the same by itself: the registry when it starts, a namespace
-    when it is first used.
+    when it is first used. With --json: an object with how many namespaces were migrated.
     """
     settings = _settings(options)
     from mdb.cli.migrate import migrate_all  # noqa: PLC0415  (heavy)
 
-    return _run(partial(migrate_all, settings.database))
+    return _run(partial(migrate_all, settings.database, as_json=json))
 
 
 def _settings(options: Mapping[str, object]) -> Settings:

@@ -26,13 +26,6 @@ COMMANDS = [
 REMOTE = ("ns", "read", "tail", "export", "import")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_a_help(mdb: Any, command: str) -> None:
-    done = mdb(*command.split(), "--help")
-    assert (done.code, done.err) == (0, "")
-    assert done.out.splitlines()[0].startswith(f"Usage: mdb {command}")
-
-
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.split()[0] in REMOTE])
 def test_every_command_of_a_client_names_its_variables(mdb: Any, command: str) -> None:
     text = mdb(*command.split(), "--help").out
