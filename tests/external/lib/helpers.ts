@@ -34,11 +34,20 @@ export async function withServer<T>(
   body: (server: TestServer) => Promise<T>,
 ): Promise<T> {
   const server = await startTestServer(options);
-  try {
-    return await body(server);
-  } finally {
+  const stop = async () => {
     if (stillRunning().includes(server.pid)) await server.stop();
+  };
+  let value: T;
+  try {
+    value = await body(server);
+  } catch (error) {
+    // What the test found out comes first, also where the server does not end in good order.
+    const [stopped] = await Promise.allSettled([stop()]);
+    if (stopped.status === "fulfilled") throw error;
+    throw new AggregateError([error, stopped.reason], `${String(error)}; ${String(stopped.reason)}`);
   }
+  await stop();
+  return value;
 }
 
 export async function adminClient(): Promise<MessageDBClient> {
