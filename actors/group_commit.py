@@ -20,14 +20,7 @@ from typing import Generic, TypeVar
 import trio
 
 from .connection import Connection
-from .errors import (
-    ActorError,
-    DeadlinePassed,
-    Down,
-    OutcomeUnknown,
-    Unavailable,
-    unavailable,
-)
+from .errors import ActorError, DeadlinePassed, Down, OutcomeUnknown, Unavailable, unavailable
 from .mailbox import Call, Mailbox
 from .reporter import Reporter
 from .settings import GroupCommitSettings, GroupCommitStatistics
@@ -53,8 +46,9 @@ class GroupCommitActor(Generic[Q, A]):
         publish: called, sync, with the questions and answers of each commit, in commit order,
             after the callers were answered; also with those whose callers are gone.
         on_batch: called, sync, with count, bytes and seconds of each committed batch.
-        on_error: called, sync, with every error that nobody else gets to see. What any of the
-            three callbacks raises is logged and does not hurt the actor.
+        on_crash: called, sync, with the error of each crash of the actor's task.
+        on_error: called, sync, with every error that nobody else gets to see. What any of these
+            callbacks raises is logged and does not hurt the actor.
         name: for log lines.
         rng: numbers in [0, 1) for the jitter.
     """
@@ -66,6 +60,7 @@ class GroupCommitActor(Generic[Q, A]):
         *,
         publish: Callable[[Sequence[Q], Sequence[A]], object] | None = None,
         on_batch: Callable[[int, int, float], object] | None = None,
+        on_crash: Callable[[Exception], object] | None = None,
         on_error: Callable[[Exception], object] | None = None,
         settings: GroupCommitSettings | None = None,
         name: str = "",
@@ -78,6 +73,7 @@ class GroupCommitActor(Generic[Q, A]):
         self._store = Connection(store, self.settings, self._reporter.report, rng)
         self._publish = publish
         self._on_batch = on_batch
+        self._on_crash = on_crash
         self._rng = rng
         self._taken: list[Call[Q, A]] = []
         self._doubtful: list[Call[Q, A]] = []
@@ -380,6 +376,8 @@ class GroupCommitActor(Generic[Q, A]):
     def _note_crash(self, error: Exception) -> None:
         self._restarts += 1
         self._reporter.tell(error)
+        if self._on_crash is not None:
+            self._reporter.guard(self._on_crash, error)
 
     def statistics(self) -> GroupCommitStatistics:
         """The state at this moment; the queue has its own (`mailbox.statistics`)."""

@@ -379,6 +379,10 @@ class Registry(Generic[K, T]):
             entry.last_used = now  # pinned, busy or on its way: not looked at for a while
             self._entries.move_to_end(entry.key)
 
+    def actors(self) -> list[T]:
+        """Those that run now, the ones that finish what they have included."""
+        return [e.actor for e in [*self._entries.values(), *self._stopping] if e.actor is not None]
+
     def statistics(self) -> RegistryStatistics:
         """The state at this moment; cost grows with the number of actors."""
         entries = list(self._entries.values())

@@ -7,7 +7,7 @@ trio program.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -27,8 +27,9 @@ from mdb.core.errors import (
     NamespaceNotFound,
     Overloaded,
 )
-from mdb.core.messages import NamespaceRecord
+from mdb.core.messages import Append, NamespaceRecord, Outcome
 from mdb.elsewhere import Elsewhere
+from mdb.metrics import Metrics
 from mdb.namespace import DEFAULT, Namespace
 from mdb.stores.base import OpenError, Store
 from mdb.writing import Actors, QueueBounds
@@ -77,6 +78,7 @@ class Database:
         self.store = store
         self._queue = queue
         self.draining = False
+        self.metrics = Metrics()
         self._namespaces: dict[str, Namespace] = {}
         self._tokens: dict[bytes, Namespace] = {}
         self._revocations = 0
@@ -86,6 +88,7 @@ class Database:
             lambda incarnation: self._namespaces[incarnation].actor(),
             max_alive=MAX_WRITERS,
             idle_timeout=IDLE_TIMEOUT,
+            on_give_up=self.metrics.actor_gave_up,
         )
 
     # Namespaces
@@ -94,7 +97,7 @@ class Database:
         known = self._namespaces.get(record.incarnation)
         if known is None:
             store = self.store.namespace(record)
-            known = Namespace(record, store, self._actors, self._queue)
+            known = Namespace(record, store, self._actors, self._queue, self.metrics)
             self._namespaces[record.incarnation] = known
             if self.draining:
                 known.feed.hub.close("draining")
@@ -164,12 +167,19 @@ class Database:
             return await self.store.delete_namespace(found.record)
         finally:
             self._revocations += 1
-            self._namespaces.pop(found.record.incarnation, None)
-            found.feed.hub.close("gone")
+            self._forget(found)
 
     def was_deleted(self, namespace: str) -> bool:
         """Whether a namespace of this id was deleted, or began to be, since the database opened."""
         return namespace in self._deleted
+
+    def opened(self) -> Sequence[Namespace]:
+        """Return the namespaces that were used since the database was opened. No I/O."""
+        return list(self._namespaces.values())
+
+    def writers(self) -> Sequence[actors.GroupCommitActor[Append, Outcome]]:
+        """Return the actors that run now. No I/O."""
+        return self._actors.actors()
 
     # Tokens
 
@@ -232,8 +242,13 @@ class Database:
         """Take in that a namespace was deleted by another server."""
         self._forget_tokens(namespace)
         namespace.gone = True
-        self._namespaces.pop(namespace.record.incarnation, None)
         self._deleted.add(namespace.id)
+        self._forget(namespace)
+
+    def _forget(self, namespace: Namespace) -> None:
+        """Let go of a namespace that is no more; its subscriptions end."""
+        if self._namespaces.pop(namespace.record.incarnation, None) is not None:
+            self.metrics.retire(namespace.feed.hub.statistics())
         namespace.feed.hub.close("gone")
 
     def _forget_tokens(self, namespace: Namespace) -> None:

@@ -17,6 +17,7 @@ from actors import Lagged, SubscriptionEnded
 from mdb.core.errors import AuthUnauthorized, BackendUnavailable, Overloaded
 from mdb.core.messages import Follow, Poke
 from mdb.feed import Feed, frame, matches
+from mdb.metrics import Metrics
 from mdb.stores.base import NamespaceStore
 
 log = logging.getLogger("mdb.follow")
@@ -53,12 +54,15 @@ class Follower:
     `upto` is the global position up to which everything that matches was delivered.
     """
 
-    def __init__(self, store: NamespaceStore, feed: Feed, follow: Follow, after: int) -> None:
+    def __init__(
+        self, store: NamespaceStore, feed: Feed, follow: Follow, after: int, metrics: Metrics
+    ) -> None:
         """Listen from now on. `after`: the first `receive` begins above this global position."""
         self.follow = follow
         self.upto = after
         self._store = store
         self._feed = feed
+        self._metrics = metrics
         self._subscription = feed.subscribe(follow)
         self._behind = True
         self._retry = RETRY_FIRST
@@ -107,6 +111,7 @@ class Follower:
         self.upto = page.upto
         if not page.pokes and not moved:
             return None
+        self._metrics.pokes_read += len(page.pokes)
         return Delivery(page.pokes, tuple(frame(poke) for poke in page.pokes), page.upto)
 
     async def _listen(self) -> Delivery | None:
@@ -125,4 +130,5 @@ class Follower:
         if not notices:
             return None
         self.upto = notices[-1].poke.global_position
+        self._metrics.pokes_heard += len(notices)
         return Delivery(tuple(n.poke for n in notices), tuple(n.frame for n in notices), self.upto)

@@ -16,6 +16,7 @@ from mdb.core.errors import InvalidRequest
 from mdb.core.messages import Append, Follow, NamespaceRecord, Outcome, Poke
 from mdb.feed import Feed
 from mdb.follow import Follower
+from mdb.metrics import Metrics
 from mdb.reading import Reading
 from mdb.stores.base import NamespaceStore
 from mdb.writing import Actors, QueueBounds, Writing
@@ -41,6 +42,7 @@ class Namespace(Writing, Reading):
         store: NamespaceStore,
         running: Actors,
         queue: QueueBounds,
+        metrics: Metrics,
     ) -> None:
         """Made by `Database`. `running` starts the namespace's actor when it is needed.
 
@@ -54,16 +56,23 @@ class Namespace(Writing, Reading):
         self.importing = False
         self._actors = running
         self._queue = queue
+        self._metrics = metrics
 
     def actor(self) -> actors.GroupCommitActor[Append, Outcome]:
         """Make the actor that will own the write side; for the registry of actors."""
         return actors.GroupCommitActor(
             self.store,
             actors.Mailbox(self._queue.writes, self._queue.size),
-            publish=self.feed.publish,
+            publish=self._published,
+            on_batch=self._metrics.committed,
+            on_crash=self._metrics.crashed,
             name=self.id,
             settings=_ACTOR,
         )
+
+    def _published(self, appends: Sequence[Append], outcomes: Sequence[Outcome]) -> None:
+        self.feed.publish(appends, outcomes)
+        self._metrics.published(appends, outcomes)
 
     @property
     def id(self) -> str:
@@ -127,7 +136,7 @@ class Namespace(Writing, Reading):
 
     def follow(self, follow: Follow, after: int) -> Follower:
         """Register a follower, to be closed by the caller. Sync: nothing later is missed."""
-        return Follower(self.store, self.feed, follow, after)
+        return Follower(self.store, self.feed, follow, after, self._metrics)
 
 
 class Subscription:

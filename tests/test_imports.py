@@ -29,6 +29,7 @@ LAYERS = (
         "mdb.writing",
         "mdb.follow",
         "mdb.transfer",
+        "mdb.metrics",
     ),
     ("mdb.stores",),
     ("mdb.core",),
@@ -43,6 +44,7 @@ ONLY_IN = {
     "quart_trio": ("mdb.http",),
     "hypercorn": ("mdb.http",),
     "httptools": ("mdb.http",),
+    "prometheus_client": ("mdb.http",),
     "asyncio": ("mdb.stores.postgres",),
 }
 

@@ -27,6 +27,7 @@ from mdb.http.asgi import KeepAliveConnection
 from mdb.http.cors import AllowedOrigins, cors_headers
 from mdb.http.handed import chunked_connection
 from mdb.http.limits import Limits
+from mdb.http.metrics import Exposition
 from mdb.http.request_id import fresh_request_id, sane_request_id
 from mdb.http.subscribe import Subscriptions
 from mdb.http.transfer import Transfers
@@ -92,23 +93,7 @@ def build_app(
 
     _add_transfers(app, Transfers(database, test_mode, limits, keep_alive))
 
-    @app.get("/health")
-    async def health() -> Response:
-        return _json(200, {"status": "ok"})
-
-    @app.get("/ready")
-    async def ready() -> Response:
-        if database.draining:
-            return _json(503, {"status": "draining", "reason": "the server is shutting down"})
-        try:
-            await database.store.ping()
-        except MdbError as error:
-            return _json(503, {"status": "unavailable", "reason": error.message})
-        return _json(200, {"status": "ready"})
-
-    @app.get("/version")
-    async def version() -> Response:
-        return _json(200, {"version": VERSION})
+    _add_probes(app, database)
 
     @app.route("/rpc", methods=["OPTIONS"])
     @app.route("/subscribe", methods=["OPTIONS"])
@@ -152,6 +137,35 @@ def build_app(
         return response
 
     return app
+
+
+def _add_probes(app: QuartTrio, database: Database) -> None:
+    exposition = Exposition(database)
+
+    @app.get("/health")
+    async def health() -> Response:
+        return _json(200, {"status": "ok"})
+
+    @app.get("/ready")
+    async def ready() -> Response:
+        if database.draining:
+            return _json(503, {"status": "draining", "reason": "the server is shutting down"})
+        try:
+            await database.store.ping()
+        except MdbError as error:
+            return _json(503, {"status": "unavailable", "reason": error.message})
+        return _json(200, {"status": "ready"})
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        text, content_type = exposition.render(request.headers.get("Accept"))
+        response = Response(text, 200, content_type=content_type)
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    @app.get("/version")
+    async def version() -> Response:
+        return _json(200, {"version": VERSION})
 
 
 def _add_transfers(app: QuartTrio, transfers: Transfers) -> None:

@@ -43,6 +43,7 @@ class Dispatcher:
         self._database = database
         self._auth = Auth(database, test_mode)
         self._timeout = request_timeout
+        self._metrics = database.metrics
 
     async def __call__(
         self, body: bytes, *, authorization: str | None, request_id: str | None
@@ -54,25 +55,36 @@ class Dispatcher:
         request_id = request_id or fresh_request_id()
         REQUEST_ID.set(request_id)
         headers = [("X-Request-Id", request_id)]
+        begun = trio.current_time()
+        name, outcome = "other", "CANCELLED"
         result: bytes | Body
         try:
             parts = jsonrules.decode_body(body)
             method = known_method(parts)
-            if method is not None and method.queued:
+            caller = None
+            if method is not None:
+                name = method.name
+                if method.queued:
+                    caller = self._auth.known(authorization)
+            elif is_pipeline(parts):
+                name = "pipeline"
+            if method is not None and caller is not None:
                 # What there is most of, in as few steps as it takes.
-                caller = self._auth.known(authorization)
-                if caller is not None:
-                    deadline = trio.current_time() + self._timeout
-                    context = Context(self._database, caller, deadline)
-                    result = await method.handler(context, *method.arguments(parts))
-                    return Reply(200, result, tuple(headers))
-            result = await self._call(parts, method, authorization, headers)
+                context = Context(self._database, caller, begun + self._timeout)
+                result = await method.handler(context, *method.arguments(parts))
+            else:
+                result = await self._call(parts, method, authorization, headers)
+            outcome = "OK"
+            return Reply(200, result, tuple(headers))
         except MdbError as error:
+            outcome = error.code
             return refusal(error, headers)
         except Exception:
             log.exception("a call failed")
+            outcome = BackendError.code
             return refusal(BackendError("the server failed"), headers)
-        return Reply(200, result, tuple(headers))
+        finally:
+            self._metrics.answered(name, outcome, trio.current_time() - begun)
 
     async def _call(
         self,

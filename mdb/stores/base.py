@@ -13,6 +13,8 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, Protocol, TypeAlias
 
+import msgspec
+
 from mdb.core.messages import (
     Append,
     CategoryInfo,
@@ -39,6 +41,16 @@ POKES_WINDOW = 100_000
 
 class OpenError(Exception):
     """A store can't be opened. The message is one line for the operator."""
+
+
+class StoreStatistics(msgspec.Struct, frozen=True):
+    """What `Store.statistics` returns.
+
+    `connections`: open ones; `waiting`: calls that wait for one.
+    """
+
+    connections: int
+    waiting: int = 0
 
 
 class Importer(Protocol):
@@ -138,6 +150,14 @@ class NamespaceStore(Protocol):
         """
         ...
 
+    def held_back(self, now: float) -> tuple[float, Sequence[int | None]]:
+        """Return for how many seconds readers of everything have waited at `now`, and for whom.
+
+        `now` by trio's clock. For whom: pids of the database's sessions that may still write below
+        what is visible, None for a prepared transaction. What the watch found last. No I/O.
+        """
+        ...
+
     def look_soon(self) -> None:
         """Have the store's watch look at this namespace before its time. Sync."""
 
@@ -231,6 +251,10 @@ class Store(Protocol):
 
     async def ping(self) -> int:
         """Ask the database something; return how many connections are open."""
+        ...
+
+    def statistics(self) -> StoreStatistics:
+        """Return the state at this moment. No I/O."""
         ...
 
     def namespace(self, record: NamespaceRecord) -> NamespaceStore:

@@ -218,6 +218,10 @@ class PostgresNamespace:
         if self.settled.held is not None:
             self._news.look_soon(self.record.incarnation)
 
+    def held_back(self, now: float) -> tuple[float, Sequence[int | None]]:
+        """See `NamespaceStore.held_back`."""
+        return self.settled.held_for(now), self.settled.held_by()
+
     def look_soon(self) -> None:
         """See `NamespaceStore.look_soon`."""
         self._news.look_soon(self.record.incarnation)

@@ -13,7 +13,7 @@ import trio
 
 from mdb.core.errors import AuthUnauthorized, BackendUnavailable, MdbError, NamespaceNotFound
 from mdb.core.messages import NamespaceRecord
-from mdb.stores.base import OpenError, Watched
+from mdb.stores.base import OpenError, StoreStatistics, Watched
 from mdb.stores.migrations import MigrationError
 from mdb.stores.postgres import registry
 from mdb.stores.postgres.bridge import open_bridge
@@ -64,7 +64,12 @@ class PostgresStore:
     async def ping(self) -> int:
         """Ask the registry; return how many connections are open. See `Store.ping`."""
         await self._ask(_ping)
-        return self._pool.open_sessions + (self._watch.connections if self._watch else 0)
+        return self.statistics().connections
+
+    def statistics(self) -> StoreStatistics:
+        """See `Store.statistics`."""
+        beside = self._watch.connections if self._watch else 0
+        return StoreStatistics(self._pool.open_sessions + beside, self._pool.waiting)
 
     def namespace(self, record: NamespaceRecord) -> PostgresNamespace:
         """Return the namespace's store. See `Store.namespace`."""

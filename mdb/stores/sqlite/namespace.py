@@ -195,6 +195,10 @@ class SqliteNamespace:
         """Return the head: nothing comes below it. See `NamespaceStore.settled_head`."""
         return await self.head()
 
+    def held_back(self, now: float) -> tuple[float, Sequence[int | None]]:
+        """Nobody does: nobody else writes. See `NamespaceStore.held_back`."""
+        return 0.0, ()
+
     def look_soon(self) -> None:
         """Do nothing: nobody else writes. See `NamespaceStore.look_soon`."""
 

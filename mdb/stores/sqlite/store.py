@@ -14,7 +14,7 @@ import trio
 
 from mdb.core.errors import BackendUnavailable, NamespaceNotFound
 from mdb.core.messages import NamespaceRecord
-from mdb.stores.base import OpenError, Watched
+from mdb.stores.base import OpenError, StoreStatistics, Watched
 from mdb.stores.migrations import MigrationError
 from mdb.stores.sqlite import files, registry
 from mdb.stores.sqlite.connect import (
@@ -67,8 +67,12 @@ class SqliteStore:
     async def ping(self) -> int:
         """Ask the registry; return how many connections are open. See `Store.ping`."""
         await self._registry(lambda db: db.execute("SELECT count(*) FROM schema_migrations"))
+        return self.statistics().connections
+
+    def statistics(self) -> StoreStatistics:
+        """See `Store.statistics`."""
         written = sum(1 for n in self._namespaces.values() if n.is_open)
-        return 1 + written + len(self._idle)
+        return StoreStatistics(1 + written + len(self._idle))
 
     def namespace(self, record: NamespaceRecord) -> SqliteNamespace:
         """Return the namespace's store. See `Store.namespace`."""
