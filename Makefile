@@ -96,6 +96,7 @@ soak: $(VENV)/test.stamp ## try longer: 500 random histories on every store, the
 	MESSAGEDB_TEST_EXAMPLES=500 $(BIN)/python -m pytest --timeout=0 tests/contract/test_model.py $(ARGS)
 	SEEDS=$(SEEDS) SECONDS_EACH=$(or $(SECONDS_EACH),20) $(BIN)/python -m pytest -s tests/torture $(ARGS)
 	$(BIN)/python -m tests.torture.slow_subscribers
+	PYTHONPATH=tests $(BIN)/python -m tests.torture.long_history
 
 .PHONY: bench
 bench: $(VENV)/test.stamp ## time what is written and called, as ratios of two things timed in turns

@@ -14,11 +14,11 @@ import socket
 import statistics
 import time
 from functools import partial
-from pathlib import Path
 
 import trio
 
 from tests.fixtures.server import Server, start_server
+from tests.torture.memory import memory
 
 TOKEN = "ns_ZGVmYXVsdA_" + "ab" * 32
 
@@ -83,13 +83,6 @@ def flood(server: Server, messages: int) -> None:
     batch = [{"type": "T", "data": {}}] * min(messages, 1000)
     for _ in range(messages // len(batch)):
         assert server.rpc("stream.writeBatch", STREAM, batch, token=TOKEN).is_success
-
-
-def memory(server: Server) -> float:
-    """Resident memory, in MiB."""
-    status = Path(f"/proc/{server.process.pid}/status").read_text("ascii")
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
 
 
 async def measure(subscribers: int, stalled: int, writes: int) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import trio
 
@@ -15,7 +15,11 @@ from mdb.core.ids import new_id
 from mdb.core.messages import Append, NewMessage
 from mdb.namespace import Namespace
 from tests.fixtures.postgres import Connection
+from tests.torture.over_http import Remote
 from tests.torture.subscribers import Stored, Subscriber, of_every_kind
+
+# In this process, or at the other end of a connection.
+Server: TypeAlias = Namespace | Remote
 
 SCHEMA = "message_store"
 SUBSCRIBERS = 60
@@ -75,7 +79,7 @@ SETTLE = 25.0
 class Storm:
     """One run. `servers`: the same namespace, as each server has it."""
 
-    def __init__(self, seed: int, servers: Sequence[Namespace], seconds: float) -> None:
+    def __init__(self, seed: int, servers: Sequence[Server], seconds: float) -> None:
         self.chance = random.Random(seed)
         self.servers = servers
         self.seconds = seconds
@@ -85,7 +89,7 @@ class Storm:
         """A source of chance for one task: what others do does not change what it draws."""
         return random.Random(self.chance.random())
 
-    async def write(self, namespace: Namespace, chance: random.Random) -> None:
+    async def write(self, namespace: Server, chance: random.Random) -> None:
         """Write through a server: one message, or a few at once."""
         while trio.current_time() < self.deadline:
             stream = chance.choice(OURS)
@@ -168,7 +172,7 @@ CONNECTIONS = 1 + 6 + len(PLAIN)
 
 async def torture(
     seed: int,
-    servers: Sequence[Namespace],
+    servers: Sequence[Server],
     connections: Sequence[Connection],
     *,
     seconds: float,

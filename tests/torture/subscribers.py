@@ -12,6 +12,7 @@ from mdb.core.hash64 import cardinal_hash, member_of
 from mdb.core.messages import Follow, Poke
 from mdb.core.names import category
 from mdb.namespace import Namespace
+from tests.torture.over_http import Remote
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Subscriber:
     """One of them. `after`: what a client would send as the id of its last event."""
 
     follow: Follow
-    servers: Sequence[Namespace]
+    servers: Sequence[Namespace | Remote]
     chance: random.Random
     told: list[Poke] = field(default_factory=list)
     after: int = 0
@@ -91,9 +92,13 @@ class Subscriber:
 
 
 def of_every_kind(
-    count: int, servers: Sequence[Namespace], streams: Sequence[str], chance: random.Random
+    count: int,
+    servers: Sequence[Namespace | Remote],
+    streams: Sequence[str],
+    chance: random.Random,
 ) -> list[Subscriber]:
     """So many, a third of them of everything."""
+    here = all(isinstance(server, Namespace) for server in servers)
     categories = sorted({category(stream) for stream in streams})
     made = []
     for number in range(count):
@@ -101,7 +106,7 @@ def of_every_kind(
         follow = (
             Follow("all"),
             Follow("category", name),
-            Follow("stream", chance.choice(streams), min_position=chance.choice((0, 0, 3))),
+            Follow("stream", chance.choice(streams), min_position=chance.choice((0, 0, 3)) * here),
             Follow("all"),
             Follow("category", name, group=(chance.randrange(3), 3)),
             Follow("category", name, correlation="c1"),

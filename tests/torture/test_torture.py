@@ -1,6 +1,6 @@
 """Whoever follows is told of each message exactly once, in order, whatever happens around them.
 
-`make soak` runs it longer, with ten seeds; `SEEDS`, `SECONDS` and `SEED` (the first one) choose.
+`make soak` runs it longer, with ten seeds: `SEEDS`, `SECONDS_EACH`, and `SEED` for the first one.
 """
 
 from __future__ import annotations
@@ -8,62 +8,82 @@ from __future__ import annotations
 import os
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 import trio
 
 import mdb
-from mdb.stores.postgres.news import News
-from mdb.stores.postgres.sql import REGISTRY_SCHEMA
+from tests.fixtures import server
 from tests.fixtures.openers import SCRATCH
-from tests.torture.storm import CONNECTIONS, CUT, INSTALL, STORED, torture
+from tests.torture.lossy_server import mishear
+from tests.torture.over_http import Remote, start_lossy
+from tests.torture.storm import CONNECTIONS, CUT, INSTALL, STORED, Server, torture
 from tests.torture.subscribers import Stored
 
 FIRST = int(os.environ.get("SEED", "1"))
 SEEDS = range(FIRST, FIRST + int(os.environ.get("SEEDS", "1")))
 SECONDS = float(os.environ.get("SECONDS_EACH", "5"))
+OVER_HTTP = SECONDS if "SECONDS_EACH" in os.environ else SECONDS / 2
 
 pytestmark = pytest.mark.timeout(120 + 10 * SECONDS)
 
 
-@pytest.fixture
-def lossy(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Notifications get lost, every other one."""
-
-    def begin(seed: int) -> None:
-        chance, hear = random.Random(seed), News.hear
-
-        def mishear(news: News, schema: str) -> None:
-            if schema == REGISTRY_SCHEMA or chance.random() < 0.5:
-                hear(news, schema)
-
-        monkeypatch.setattr(News, "hear", mishear)
-
-    return begin
-
-
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_two_servers_and_direct_writers_on_one_postgres(
-    seed: int, database_url: str, connect: Callable[..., Any], lossy: Callable[[int], None]
+    seed: int, database_url: str, connect: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lossy(seed)
+    mishear(monkeypatch, seed)
     async with (
         mdb.open(database_url, poll_interval=0.2) as one,
         mdb.open(database_url, poll_interval=0.2) as other,
     ):
         servers = [await one.namespace(), await other.namespace()]
-        connections = [await connect(database_url) for _ in range(CONNECTIONS)]
-        await connections[0].execute(INSTALL)
+        await on_postgres(seed, servers, database_url, connect, SECONDS)
 
-        async def stored() -> list[Stored]:
-            return [Stored(*row) for row in await connections[0].fetch(STORED)]
 
-        count, faults = await torture(seed, servers, connections, seconds=SECONDS, stored=stored)
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_over_http_two_servers_and_direct_writers_on_one_postgres(
+    seed: int, database_url: str, connect: Callable[..., Any]
+) -> None:
+    options = (f"--db-url={database_url}", "--poll-interval=0.2")
+    with start_lossy(seed, *options) as one, start_lossy(seed + 1, *options) as other:
+        servers = [Remote(one), Remote(other)]
+        await on_postgres(seed, servers, database_url, connect, OVER_HTTP)
+        await ended(servers, one, other)
+
+
+async def on_postgres(
+    seed: int,
+    servers: Sequence[Server],
+    url: str,
+    connect: Callable[..., Any],
+    seconds: float,
+) -> None:
+    connections = [await connect(url) for _ in range(CONNECTIONS)]
+    await connections[0].execute(INSTALL)
+
+    async def stored() -> list[Stored]:
+        return [Stored(*row) for row in await connections[0].fetch(STORED)]
+
+    judge(seed, *await torture(seed, servers, connections, seconds=seconds, stored=stored))
+
+
+def judge(seed: int, count: int, faults: list[str]) -> None:
     print(f"seed {seed}: {count} messages, {len(faults)} subscribers with faults")
     assert faults == []
     assert count > 100
+
+
+async def ended(remotes: Sequence[Remote], *servers: server.Server) -> None:
+    """End the servers in order; what they had to say of themselves is a fault."""
+    for remote in remotes:
+        await remote.close()
+    for running in servers:
+        assert await trio.to_thread.run_sync(running.stop) == 0
+        assert running.stderr == ""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -83,19 +103,32 @@ async def test_one_server_on_sqlite(seed: int) -> None:
                                 m.stream,
                                 m.position,
                                 m.global_position,
-                                str((m.metadata or {}).get("correlationStreamName", "")).partition(
-                                    "-"
-                                )[0]
-                                or None,
+                                correlation_of(m.metadata),
                             )
                             for m in page
                         ]
                 return sorted(found, key=lambda m: m.global_position)
 
-            count, faults = await torture(seed, [namespace], [], seconds=SECONDS / 2, stored=stored)
-    print(f"seed {seed}: {count} messages, {len(faults)} subscribers with faults")
-    assert faults == []
-    assert count > 100
+            judge(seed, *await torture(seed, [namespace], [], seconds=SECONDS / 2, stored=stored))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_over_http_one_server_on_sqlite(seed: int, tmp_path: Path) -> None:
+    with start_lossy(seed, f"--data-dir={tmp_path}") as running:
+        remote = Remote(running)
+
+        async def stored() -> list[Stored]:
+            return [
+                Stored(m[1], m[3], m[4], correlation_of(m[6]))
+                for m in await remote.stored(("c0", "c1", "c2"))
+            ]
+
+        judge(seed, *await torture(seed, [remote], [], seconds=OVER_HTTP, stored=stored))
+        await ended([remote], running)
+
+
+def correlation_of(metadata: dict[str, object] | None) -> str | None:
+    return str((metadata or {}).get("correlationStreamName", "")).partition("-")[0] or None
 
 
 @pytest.mark.parametrize("seed", SEEDS)
