@@ -1,0 +1,48 @@
+"""What kind of machine this is, in words that name nobody's."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+
+
+def words() -> str:
+    """Return processors, architecture and memory."""
+    return f"{os.cpu_count()} processors ({platform.machine()}), {_memory()} of memory"
+
+
+def _memory() -> str:
+    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"{size / 2**30:.0f} GiB"
+
+
+def in_memory(directory: Path) -> bool:
+    """Whether a directory's file system is known to be no disk; False where nothing is known."""
+    mounts = Path("/proc/mounts")
+    if not mounts.exists():
+        return False
+    best, kind = "", ""
+    for line in mounts.read_text().splitlines():
+        _device, place, file_system, *_rest = line.split(" ")
+        inside = directory.resolve().is_relative_to(place)
+        if inside and len(place) >= len(best):
+            best, kind = place, file_system
+    return kind in {"tmpfs", "ramfs"}
+
+
+def used(process: int) -> float:
+    """Return the seconds of processor time that a process has used, all its threads; 0 off Linux."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident(process: int) -> float:
+    """Return the memory that a process holds, in MB (10^6 bytes); needs Linux's /proc."""
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise SystemExit(f"process {process} is gone")
