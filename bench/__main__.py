@@ -35,7 +35,6 @@ SUBJECTS = (
     "writes_sqlite",
     "lane",
     "reads",
-    "category",
     "depth",
     "pokes",
     "latency_targets",

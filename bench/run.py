@@ -15,7 +15,7 @@ Timed: TypeAlias = Callable[[], Sample]
 Measure: TypeAlias = Literal["rate", "median", "p95"]
 
 # Seconds that a side works in a round.
-ROUND_SECONDS = 1.5
+ROUND_SECONDS = 1.0
 
 # Share of a processor from which on a worker is called the bottleneck of its side.
 SATURATED = 0.9

@@ -12,7 +12,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,26 +64,17 @@ def work(module: str, specs: Sequence[dict[str, Any]]) -> Sample:
 
     Raises `SystemExit` where one of them fails: what it said is on standard error.
     """
-    processes = [_start(module) for _ in specs]
-    try:
+    with ExitStack() as stack:
+        processes = [stack.enter_context(_started(module)) for _ in specs]
         for process, spec in zip(processes, specs, strict=True):
             _tell(process, json.dumps(spec))
         for process in processes:
-            if _line(process) != "ready":
-                raise SystemExit(f"a worker of {module} did not get ready")
+            _await_ready(process, module)
         for process in processes:
             _tell(process, "go")
         found = [json.loads(_line(process) or "null") for process in processes]
         for process in processes:
             process.wait(LIMIT)
-    finally:
-        for process in processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    pipe.close()
     if any(one is None for one in found):
         raise SystemExit(f"a worker of {module} failed")
     return Sample(
@@ -92,14 +84,35 @@ def work(module: str, specs: Sequence[dict[str, Any]]) -> Sample:
     )
 
 
-def _start(module: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def holding(module: str, spec: dict[str, Any]) -> Iterator[None]:
+    """Keep a worker ready, with all that it has opened, until the block ends."""
+    with _started(module) as process:
+        _tell(process, json.dumps(spec))
+        _await_ready(process, module)
+        yield
+
+
+@contextmanager
+def _started(module: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
         [sys.executable, "-m", module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def _await_ready(process: subprocess.Popen[str], module: str) -> None:
+    if _line(process) != "ready":
+        raise SystemExit(f"a worker of {module} did not get ready")
 
 
 def _tell(process: subprocess.Popen[str], line: str) -> None:
