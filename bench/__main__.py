@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import platform
 import sys
 import tempfile
 import time
@@ -87,7 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
         Path(scratch).chmod(0o755)
         rounds = options.rounds or (1 if options.quick else 5)
         run = Run(rounds=rounds, quick=options.quick, scratch=Path(scratch))
-        print(f"{words()}; Python {platform.python_version()}; {rounds} rounds\n")
+        machine = words()
+        print(f"{machine}; {rounds} rounds\n")
         if in_memory(Path(scratch)):
             print("WARNING: the scratch directory is in memory: no commit waits for a disk\n")
         measure(run, options.subjects or list(SUBJECTS))
@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
         encoded = msgspec.json.encode(run.results)
         options.json.write_bytes(msgspec.json.format(encoded, indent=2) + b"\n")
     if options.record:
-        baseline.record(run.results, f"{words()}; Python {platform.python_version()}")
+        baseline.record(run.results, machine)
     if options.check:
         return _check(run)
     return 0
