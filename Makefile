@@ -96,8 +96,16 @@ soak: $(VENV)/test.stamp $(GENUINE) ## try longer: 500 random histories on every
 	$(BIN)/python -m tests.torture.slow_subscribers
 
 .PHONY: bench
-bench: $(VENV)/test.stamp $(GENUINE) ## time what is written and called, as ratios of two things timed in turns
-	$(BIN)/python -m bench
+bench: $(VENV)/test.stamp $(GENUINE) ## measure, as ratios of two things timed in turns; ARGS picks subjects
+	$(BIN)/python -m bench $(ARGS)
+
+.PHONY: bench-check
+bench-check: $(VENV)/test.stamp $(GENUINE) ## measure; fail where a ratio is over 20 % worse than in bench/baseline.json
+	$(BIN)/python -m bench --check $(ARGS)
+
+.PHONY: bench-baseline
+bench-baseline: $(VENV)/test.stamp $(GENUINE) ## measure, and record the ratios in bench/baseline.json: on a quiet machine
+	$(BIN)/python -m bench --record $(ARGS)
 
 # ---- checking --------------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ SUBJECTS = (
     "depth",
     "pokes",
     "latency_targets",
+    "surface",
     "start",
     "memory",
 )

@@ -30,13 +30,15 @@ class Baseline(msgspec.Struct, frozen=True):
     figures: dict[str, Recorded]
 
 
-def load(file: Path = FILE) -> Baseline:
-    """Read a baseline."""
+def load(file: Path | None = None) -> Baseline:
+    """Read a baseline; the recorded one if no file is named."""
+    file = file or FILE
     return msgspec.json.decode(file.read_bytes(), type=Baseline)
 
 
-def record(results: Sequence[Result], note: str, file: Path = FILE) -> None:
+def record(results: Sequence[Result], note: str, file: Path | None = None) -> None:
     """Write a baseline; figures that this run has no word of stay as they are."""
+    file = file or FILE
     kept = load(file).figures if file.exists() else {}
     new = {
         result.key: Recorded(round(result.value.median, 3), result.better, result.title)

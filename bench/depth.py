@@ -82,7 +82,7 @@ def compare(run: Run, server: Served, key: str, where: str, long: Namespace) -> 
     )
 
 
-def bench_MDB001_7A_T5_get_category_messages_postgres(run: Run) -> None:  # noqa: N802
+def bench_MDB001_7A_T5_get_category_messages_postgres(run: Run) -> None:
     """On Postgres."""
     cluster = postgres(run)
     url = database(cluster, "mdb")
@@ -92,7 +92,7 @@ def bench_MDB001_7A_T5_get_category_messages_postgres(run: Run) -> None:  # noqa
     compare(run, server, "postgres", "Postgres", long)
 
 
-def bench_MDB001_7A_T5_get_category_messages_sqlite_file(run: Run) -> None:  # noqa: N802
+def bench_MDB001_7A_T5_get_category_messages_sqlite_file(run: Run) -> None:
     """On SQLite files."""
     data = run.directory() / "data"
     long = sized(run, LONG)
@@ -101,7 +101,7 @@ def bench_MDB001_7A_T5_get_category_messages_sqlite_file(run: Run) -> None:  # n
     compare(run, server, "sqlite", "SQLite file", long)
 
 
-def bench_MDB001_7A_T5_get_category_messages_sqlite_memory(run: Run) -> None:  # noqa: N802
+def bench_MDB001_7A_T5_get_category_messages_sqlite_memory(run: Run) -> None:
     """In memory, where histories are as long as what was written: 20,000 messages against 2,000."""
     server = run.closing.enter_context(served("--db-url=sqlite://:memory:"))
     short = Namespace("short", messages=2_000)

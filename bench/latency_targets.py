@@ -32,7 +32,9 @@ class Targets:
         self.calls = max(run.amount(CALLS), 50)
         self.numbers = itertools.count()
         message = {"type": TYPE, "data": DATA}
-        self.send([call("stream.writeBatch", f"full-{n}", [message] * PAGE) for n in range(STREAMS)])
+        self.send(
+            [call("stream.writeBatch", f"full-{n}", [message] * PAGE) for n in range(STREAMS)]
+        )
 
     def send(self, calls: Sequence[tuple[str, str]]) -> Sample:
         """Make each of the calls once."""
@@ -74,21 +76,24 @@ def judge(
     )
     for (name, kind), target, values in zip(kinds, targets, zip(*rounds, strict=True), strict=True):
         run.amounts(
-            f"latency_targets.{key}_{name}", f"p95 of {kind}, {where}", list(values), "ms",
+            f"latency_targets.{key}_{name}",
+            f"p95 of {kind}, {where}",
+            list(values),
+            "ms",
             target=target,
         )
 
 
-def bench_MDB001_7A_T6_performance_targets_postgres(run: Run) -> None:  # noqa: N802
+def bench_MDB001_7A_T6_performance_targets_postgres(run: Run) -> None:
     """On Postgres."""
     judge(run, on_postgres(run, postgres(run)), "postgres", "Postgres", POSTGRES)
 
 
-def bench_MDB001_7A_T6_performance_targets_sqlite_file(run: Run) -> None:  # noqa: N802
+def bench_MDB001_7A_T6_performance_targets_sqlite_file(run: Run) -> None:
     """On SQLite files; the read is of ten messages."""
     judge(run, on_file(run), "sqlite", "a SQLite file", SQLITE_FILE, page=10)
 
 
-def bench_MDB001_7A_T6_performance_targets_sqlite_memory(run: Run) -> None:  # noqa: N802
+def bench_MDB001_7A_T6_performance_targets_sqlite_memory(run: Run) -> None:
     """In memory."""
     judge(run, in_memory(run), "memory", "memory", MEMORY)

@@ -63,13 +63,13 @@ def length_of(data: bytes, end: int) -> int:
     return int(data[start : data.index(b"\r", start)])
 
 
-def prepared(path: str, calls: list[list[str]]) -> list[bytes]:
+def prepared(path: str, calls: list[list[str]], method: str = "POST") -> list[bytes]:
     """Make the bytes of requests from pairs of token and body."""
     requests = []
     for token, body in calls:
         content = body.encode()
         head = (
-            f"POST {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
+            f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
             f"Content-Length: {len(content)}\r\n\r\n"
         )
         requests.append(head.encode() + content)
@@ -80,7 +80,7 @@ class Load:
     """So many connections, open; `run` sends requests over them."""
 
     def __init__(self, spec: dict[str, Any]) -> None:
-        self.requests = prepared(spec.get("path", "/rpc"), spec["calls"])
+        self.requests = prepared(spec["path"], spec["calls"], spec["method"])
         self.limit = spec["requests"]
         self.seconds = spec["seconds"]
         self.opened = [Connection(spec["port"]) for _ in range(spec["connections"])]

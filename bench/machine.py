@@ -49,7 +49,7 @@ def in_memory(directory: Path) -> bool:
 
 
 def used(process: int) -> float:
-    """Return the seconds of processor time that a process has used, all its threads; 0 off Linux."""
+    """Return the processor time that a process has used, in seconds; 0 where there is no /proc."""
     try:
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     except OSError:

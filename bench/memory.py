@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from bench.bodies import ADMIN, DATA, TYPE, call, token
+from bench.fill import empty_namespaces
 from bench.machine import resident
 from bench.run import Run
-from bench.servers import on_file
+from bench.servers import on_file, served
 from bench.workers import holding, load
 
 NAMESPACES = 10_000
 SUBSCRIBERS = 10_000
 
-# Callers that create namespaces and write to them.
-CONNECTIONS = 16
+# Callers that write to them.
+CONNECTIONS = 64
 
 
 def bench_memory_of_namespaces(run: Run) -> None:
-    """Create namespaces on SQLite, each a file, and write a message to each of them, once."""
+    """Write a message to each of many namespaces on SQLite, each a file, once."""
     count = run.amount(NAMESPACES)
-    server = on_file(run)
+    data = run.directory() / "data"
     ids = [f"tenant-{number}" for number in range(count)]
-    create = [call("ns.create", one, {"token": token(one)}) for one in ids]
-    load(server, CONNECTIONS, create, seconds=900, requests=count)
+    empty_namespaces(data, ids)
+    server = run.closing.enter_context(served(f"--data-dir={data}"))
     message = {"type": TYPE, "data": DATA}
     touch = [call("stream.write", "account-1", message, token=token(one)) for one in ids]
     load(server, CONNECTIONS, touch, seconds=900, requests=count)
     run.amounts(
         "memory.namespaces",
-        f"Memory with {count:,} namespaces created and written to once, SQLite",
+        f"Memory with {count:,} namespaces, each written to once, SQLite",
         [resident(server.process)],
         "MB",
         target=300,

@@ -36,7 +36,7 @@ def direct(url: str, connections: int, seconds: float) -> Sample:
     return work("bench.direct", [{**spec, "seconds": seconds}])
 
 
-def bench_MDB001_7A_T4_get_stream_messages_postgres(run: Run) -> None:  # noqa: N802
+def bench_MDB001_7A_T4_get_stream_messages_postgres(run: Run) -> None:
     """`stream.get` of 100 on Postgres, at one connection and at eight."""
     cluster = postgres(run)
     genuine = install_genuine(cluster, "genuine")
@@ -49,13 +49,16 @@ def bench_MDB001_7A_T4_get_stream_messages_postgres(run: Run) -> None:  # noqa: 
         run.compare(
             f"reads.postgres_{connections}",
             f"stream.get of 100 over HTTP on Postgres, {connections} connections",
-            ("HTTP", lambda n=connections: load(server, n, calls(), seconds=run.seconds)),
-            ("get_stream_messages by asyncpg", lambda n=connections: direct(genuine, n, run.seconds)),
+            ("HTTP", partial(load, server, connections, calls(), seconds=run.seconds)),
+            (
+                "get_stream_messages by asyncpg",
+                partial(direct, genuine, connections, run.seconds),
+            ),
             target=target,
         )
 
 
-def bench_MDB001_7A_T4_get_stream_messages_sqlite_file(run: Run) -> None:  # noqa: N802
+def bench_MDB001_7A_T4_get_stream_messages_sqlite_file(run: Run) -> None:
     """`stream.get` of 100 on a SQLite file."""
     directory = run.directory()
     namespace = sized(run, READ)
@@ -72,7 +75,7 @@ def bench_MDB001_7A_T4_get_stream_messages_sqlite_file(run: Run) -> None:  # noq
     )
 
 
-def bench_MDB001_7A_T4_get_stream_messages_sqlite_memory(run: Run) -> None:  # noqa: N802
+def bench_MDB001_7A_T4_get_stream_messages_sqlite_memory(run: Run) -> None:
     """`stream.get` of 100 in memory: what was written there comes over HTTP, so less of it."""
     server = run.closing.enter_context(served("--db-url=sqlite://:memory:"))
     message = {"type": TYPE, "data": DATA}

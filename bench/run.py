@@ -132,7 +132,9 @@ def _side(name: str, samples: list[Sample], measure: Measure) -> Side:
     if busy > SATURATED:
         note += f"; the load generator itself was {busy:.0%} busy"
     if any(sample.cost for sample in samples):
-        note += f"; {Spread.of([sample.cost for sample in samples]).median * 1e6:.0f} µs processor each"
+        note += (
+            f"; {Spread.of([sample.cost for sample in samples]).median * 1e6:.0f} µs processor each"
+        )
     if measure == "rate":
         return Side(name, "/s", Spread.of([sample.rate for sample in samples]), note)
     values = [_value(sample, measure) * 1000 for sample in samples]

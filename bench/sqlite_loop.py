@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -56,7 +58,7 @@ class Loop:
 
     def read(self, stream: str) -> bytes:
         """Return the JSON that the server would answer with."""
-        rows = self.db.execute(PAGE, (stream,)).fetchall()
+        rows: list[Any] = self.db.execute(PAGE, (stream,)).fetchall()
         return json.dumps(
             [
                 [message.hex(), kind, position, at, json.loads(data), metadata, stamp]
@@ -64,7 +66,7 @@ class Loop:
             ]
         ).encode()
 
-    def _repeat(self, seconds: float, once) -> Sample:
+    def _repeat(self, seconds: float, once: Callable[[], object]) -> Sample:
         latencies: list[float] = []
         clock = time.perf_counter
         begun = now = clock()

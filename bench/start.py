@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 from bench.run import Run
 from bench.sample import Sample
@@ -56,7 +57,7 @@ def bench_start(run: Run) -> None:
         result = run.compare(
             f"start.{key}",
             f"Start with {where}, against that of an interpreter that imports asyncio and json",
-            ("mdb serve", lambda o=option: starts(o)),
+            ("mdb serve", partial(starts, option)),
             ("python", interpreter),
             measure="median",
         )

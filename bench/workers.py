@@ -134,6 +134,7 @@ def load(
     seconds: float,
     requests: int = MANY,
     path: str = "/rpc",
+    method: str = "POST",
 ) -> Sample:
     """Call the server over so many connections, until either bound is reached.
 
@@ -146,6 +147,7 @@ def load(
         "seconds": seconds,
         "requests": requests,
         "path": path,
+        "method": method,
     }
     before = used(server.process)
     sample = work("bench.load", [spec])

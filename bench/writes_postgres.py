@@ -73,7 +73,7 @@ def pgbench(server: PostgresServer, script: Path, connections: int, seconds: flo
     return Sample(float(rate[1]), [float(mean[1]) / 1000])
 
 
-def bench_MDB001_7A_T1_write_message_postgres(run: Run) -> None:  # noqa: N802
+def bench_MDB001_7A_T1_write_message_postgres(run: Run) -> None:
     """Writes at 32 and 64 connections, and the latency of a lone caller."""
     server = postgres(run)
     genuine = install_genuine(server, "genuine")
@@ -86,8 +86,8 @@ def bench_MDB001_7A_T1_write_message_postgres(run: Run) -> None:  # noqa: N802
         run.compare(
             f"writes_postgres.rate_{connections}",
             f"Durable writes over HTTP to Postgres, {connections} connections",
-            ("HTTP", lambda n=connections: load(mdb, n, calls, seconds=seconds)),
-            ("write_message by asyncpg", lambda n=connections: direct(genuine, n, seconds)),
+            ("HTTP", partial(load, mdb, connections, calls, seconds=seconds)),
+            ("write_message by asyncpg", partial(direct, genuine, connections, seconds)),
             target=target,
         )
     run.compare(

@@ -11,7 +11,7 @@ from bench.sqlite_loop import opened
 from bench.workers import load
 
 
-def bench_MDB001_7A_T2_write_message_sqlite_file(run: Run) -> None:  # noqa: N802
+def bench_MDB001_7A_T2_write_message_sqlite_file(run: Run) -> None:
     """Durable writes at 64 connections, and the latency of a lone caller."""
     server = on_file(run)
     loop = opened(run.directory() / "loop.db")
@@ -35,7 +35,7 @@ def bench_MDB001_7A_T2_write_message_sqlite_file(run: Run) -> None:  # noqa: N80
     )
 
 
-def bench_MDB001_7A_T3_write_message_sqlite_memory(run: Run) -> None:  # noqa: N802
+def bench_MDB001_7A_T3_write_message_sqlite_memory(run: Run) -> None:
     """Writes that nothing makes durable: what the HTTP, the actor and the JSON rules cost."""
     server = in_memory(run)
     loop = opened(None)
