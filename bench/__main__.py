@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
         Path(scratch).chmod(0o755)
         rounds = options.rounds or (1 if options.quick else 5)
         run = Run(rounds=rounds, quick=options.quick, scratch=Path(scratch))
-        machine = words()
+        machine = words(Path(scratch))
         print(f"{machine}; {rounds} rounds\n")
         if in_memory(Path(scratch)):
             print("WARNING: the scratch directory is in memory: no commit waits for a disk\n")

@@ -8,14 +8,12 @@ many messages as a page of the other.
 from __future__ import annotations
 
 import random
-from functools import partial
 
 from bench.bodies import DATA, STREAMS, TYPE, call, token
 from bench.fill import CATEGORIES, Namespace, fill_postgres, fill_sqlite, sized
 from bench.run import Run
-from bench.sample import Sample
 from bench.servers import database, postgres, served
-from bench.workers import Served, load
+from bench.workers import Served, Team, call_once, calling
 
 LONG = Namespace("long", messages=1_000_000)
 MIDDLE = Namespace("middle", messages=10_000)
@@ -28,8 +26,8 @@ PAGE = 100
 # How many different reads are prepared.
 READS = 500
 
-# The short history must stay short while it is written to.
-WRITES = 100
+# Of a slice: the short history must stay short while it is written to.
+WRITES = 25
 
 
 def pages(namespace: Namespace) -> list[tuple[str, str]]:
@@ -51,14 +49,14 @@ def pages(namespace: Namespace) -> list[tuple[str, str]]:
     ]
 
 
-def write(run: Run, server: Served, namespace: Namespace) -> Sample:
+def writing(run: Run, server: Served, namespace: Namespace) -> Team:
     """Write to streams that all histories have."""
     message = {"type": TYPE, "data": DATA}
     calls = [
         call("stream.write", namespace.stream(number), message, token=token(namespace.id))
         for number in range(STREAMS)
     ]
-    return load(server, 1, calls, seconds=run.seconds, requests=WRITES)
+    return calling(server, 1, calls, seconds=run.seconds, requests=WRITES)
 
 
 def compare(run: Run, server: Served, key: str, where: str, long: Namespace) -> None:
@@ -66,16 +64,16 @@ def compare(run: Run, server: Served, key: str, where: str, long: Namespace) -> 
     run.compare(
         f"depth.category_{key}",
         f"category.get of {PAGE} with a consumer group, {where}, 1,000,000 messages (median)",
-        (f"of {long.messages:,}", partial(load, server, 1, pages(long), seconds=run.seconds)),
-        (f"of {MIDDLE.messages:,}", partial(load, server, 1, pages(MIDDLE), seconds=run.seconds)),
+        (f"of {long.messages:,}", calling(server, 1, pages(long), seconds=run.seconds)),
+        (f"of {MIDDLE.messages:,}", calling(server, 1, pages(MIDDLE), seconds=run.seconds)),
         measure="median",
         target=1.3,
     )
     run.compare(
         f"depth.write_{key}",
         f"A write at 1,000,000 messages, {where}, 1 connection (median)",
-        (f"at {long.messages:,}", partial(write, run, server, long)),
-        (f"at {SHORT.messages:,}", partial(write, run, server, SHORT)),
+        (f"at {long.messages:,}", writing(run, server, long)),
+        (f"at {SHORT.messages:,}", writing(run, server, SHORT)),
         measure="median",
         target=1.2,
         rounds=run.rounds + 2,  # they are short
@@ -109,17 +107,17 @@ def bench_MDB001_7A_T5_get_category_messages_sqlite_memory(run: Run) -> None:
     message = {"type": TYPE, "data": DATA}
     for namespace in (short, long):
         create = call("ns.create", namespace.id, {"token": token(namespace.id)})
-        load(server, 1, [create], seconds=30, requests=1)
+        call_once(server, 1, [create])
         entries = [[namespace.stream(g % STREAMS), message] for g in range(namespace.messages)]
         batches = [
             call("ns.transact", entries[at : at + 1000], token=token(namespace.id))
             for at in range(0, len(entries), 1000)
         ]
-        load(server, 1, batches, seconds=60, requests=len(batches))
+        call_once(server, 1, batches)
     run.compare(
         "depth.category_memory",
         f"category.get of {PAGE} in memory, ten times the messages (median)",
-        ("of 20,000", partial(load, server, 1, pages(long), seconds=run.seconds)),
-        ("of 2,000", partial(load, server, 1, pages(short), seconds=run.seconds)),
+        ("of 20,000", calling(server, 1, pages(long), seconds=run.seconds)),
+        ("of 2,000", calling(server, 1, pages(short), seconds=run.seconds)),
         measure="median",
     )

@@ -38,7 +38,6 @@ class Direct:
 
     def __init__(self, spec: dict[str, Any]) -> None:
         self.loop = asyncio.new_event_loop()
-        self.limit = spec["requests"]
         self.seconds = spec["seconds"]
         self.numbers = itertools.count(spec.get("first", 0))
         self.category = spec.get("category", "account")
@@ -87,23 +86,27 @@ class Direct:
 
         return read
 
-    def run(self) -> list[float]:
-        """Call until there is enough; return each call's latency in seconds."""
+    def run(self) -> tuple[float, list[float]]:
+        """Call until the time is up; what returns after that does not count."""
         return self.loop.run_until_complete(self._run())
 
-    async def _run(self) -> list[float]:
+    async def _run(self) -> tuple[float, list[float]]:
         latencies: list[float] = []
         clock = time.perf_counter
-        until = clock() + self.seconds
+        begun = clock()
+        until = begun + self.seconds
 
         async def repeat(caller: Callable[[], Awaitable[object]]) -> None:
-            while len(latencies) < self.limit and clock() < until:
-                begun = clock()
+            now = clock()
+            while now < until:
+                called = now
                 await caller()
-                latencies.append(clock() - begun)
+                now = clock()
+                if now < until:
+                    latencies.append(now - called)
 
         await asyncio.gather(*(repeat(caller) for caller in self.callers))
-        return latencies
+        return self.seconds, latencies
 
 
 if __name__ == "__main__":

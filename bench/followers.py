@@ -81,14 +81,15 @@ class Followers:
             raise SystemExit(f"nothing within {LIMIT:g} s")
         return found
 
-    def run(self) -> list[float]:
-        """Write one message after the other; return the latency of each poke in seconds."""
+    def run(self) -> tuple[float, list[float]]:
+        """Write one message after the other; the latencies are those of the pokes."""
+        begun = time.perf_counter()
         latencies: list[float] = []
         for request in self.writes:
             self.writer.socket.sendall(request)
             answered, arrived = self._arrivals()
             latencies += [max(moment - answered, 0.0) for moment in arrived]
-        return latencies
+        return time.perf_counter() - begun, latencies
 
     def _arrivals(self) -> tuple[float, list[float]]:
         answered = 0.0

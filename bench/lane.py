@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import http.client
-from functools import partial
 
 from bench.bodies import call
 from bench.run import Run
 from bench.servers import in_memory
-from bench.workers import load
+from bench.workers import calling
 
 # The lane takes `/rpc` exactly; with a query the same route is Quart's, on the same connection.
 QUART = "/rpc?by=quart"
@@ -32,12 +31,10 @@ def bench_lane_against_quart(run: Run) -> None:
     if by_quart(server.port, "/rpc") or not by_quart(server.port, QUART):
         raise SystemExit("the two paths are not answered by the lane and by Quart")
     calls = [call("sys.version")]
-    for path in ("/rpc", QUART):
-        load(server, 32, calls, seconds=0.3, path=path)
     run.compare(
         "lane.version_32",
         "sys.version through the lane against the Quart route, 32 connections",
-        ("the lane", partial(load, server, 32, calls, seconds=run.seconds)),
-        ("Quart on Hypercorn", partial(load, server, 32, calls, seconds=run.seconds, path=QUART)),
+        ("the lane", calling(server, 32, calls, seconds=run.seconds)),
+        ("Quart on Hypercorn", calling(server, 32, calls, seconds=run.seconds, path=QUART)),
         target=10.0,
     )

@@ -9,7 +9,7 @@ from bench.bodies import ADMIN, DATA, TYPE, call, token, writes
 from bench.run import Run
 from bench.sample import Sample
 from bench.servers import in_memory, on_file, on_postgres, postgres
-from bench.workers import Served, load
+from bench.workers import Served, call_once
 
 # Milliseconds: write, read, category read, create a namespace, delete one.
 POSTGRES = (10, 20, 30, 100, 200)
@@ -38,11 +38,11 @@ class Targets:
 
     def send(self, calls: Sequence[tuple[str, str]]) -> Sample:
         """Make each of the calls once."""
-        return load(self.server, 1, calls, seconds=120, requests=len(calls))
+        return call_once(self.server, 1, calls)
 
     def repeat(self, calls: list[tuple[str, str]]) -> Sample:
         """Make the calls in turn, as many as a round has."""
-        return load(self.server, 1, calls, seconds=120, requests=self.calls)
+        return self.send(list(itertools.islice(itertools.cycle(calls), self.calls)))
 
     def round(self) -> list[float]:
         """Return the percentiles of write, read, category read, create and delete, in ms."""

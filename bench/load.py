@@ -2,7 +2,7 @@
 
 A worker process: see `bench.workers` for how it is started and what it prints. Each connection has
 one request under way; an answer that is not 200, or none for `LIMIT` seconds, ends it with an
-error. It stops by itself, after so many requests or so many seconds.
+error. A slice is over after so many requests or so many seconds, and all of them are answered.
 """
 
 from __future__ import annotations
@@ -83,17 +83,19 @@ class Load:
         self.requests = prepared(spec["path"], spec["calls"], spec["method"])
         self.limit = spec["requests"]
         self.seconds = spec["seconds"]
+        self.following = cycle(self.requests).__next__
         self.opened = [Connection(spec["port"]) for _ in range(spec["connections"])]
 
-    def run(self) -> list[float]:
-        """Send until there is enough; return each answer's latency in seconds."""
+    def run(self) -> tuple[float, list[float]]:
+        """Send until there is enough; what is answered after the time is up does not count."""
         clock = time.perf_counter
-        following = cycle(self.requests).__next__
+        following = self.following
         selector = selectors.DefaultSelector()
         for connection in self.opened:
             selector.register(connection.socket, selectors.EVENT_READ, connection)
         latencies: list[float] = []
-        until = clock() + self.seconds
+        begun = now = clock()
+        until = begun + self.seconds
         under_way = 0
         for connection in self.opened[: self.limit]:
             connection.sent = clock()
@@ -109,14 +111,16 @@ class Load:
                 if not connection.receive():
                     continue
                 now = clock()
-                latencies.append(now - connection.sent)
-                if left > 0 and now < until:
-                    left -= 1
-                    connection.sent = now
-                    connection.socket.sendall(following())
-                else:
-                    under_way -= 1
-        return latencies
+                if now < until:
+                    latencies.append(now - connection.sent)
+                    if left > 0:
+                        left -= 1
+                        connection.sent = now
+                        connection.socket.sendall(following())
+                        continue
+                under_way -= 1
+        selector.close()
+        return min(now, until) - begun, latencies
 
 
 if __name__ == "__main__":

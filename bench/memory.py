@@ -7,7 +7,7 @@ from bench.fill import empty_namespaces
 from bench.machine import resident
 from bench.run import Run
 from bench.servers import on_file, served
-from bench.workers import holding, load
+from bench.workers import call_once, holding
 
 NAMESPACES = 10_000
 SUBSCRIBERS = 10_000
@@ -25,7 +25,7 @@ def bench_memory_of_namespaces(run: Run) -> None:
     server = run.closing.enter_context(served(f"--data-dir={data}"))
     message = {"type": TYPE, "data": DATA}
     touch = [call("stream.write", "account-1", message, token=token(one)) for one in ids]
-    load(server, CONNECTIONS, touch, seconds=900, requests=count)
+    call_once(server, CONNECTIONS, touch)
     run.amounts(
         "memory.namespaces",
         f"Memory with {count:,} namespaces, each written to once, SQLite",

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from bench.bodies import ADMIN, writes
 from bench.run import Run
-from bench.sample import Sample
 from bench.servers import on_file, on_postgres, postgres
-from bench.workers import Served, work
+from bench.workers import Served, Team
 
 SUBSCRIBERS = 100
 WRITES = 100
 
 
-def followed(server: Served, count: int) -> Sample:
-    """Follow a category with all subscribers while so many messages are written to it."""
+def followed(server: Served, count: int) -> Team:
+    """Follow a category with all subscribers; in each slice so many messages are written to it."""
     spec = {
         "port": server.port,
         "subscribers": SUBSCRIBERS,
@@ -21,14 +20,15 @@ def followed(server: Served, count: int) -> Sample:
         "token": ADMIN,
         "writes": writes()[:count],
     }
-    return work("bench.followers", [spec])
+    return Team("bench.followers", [spec], server)
 
 
 def deliver(run: Run, server: Served, key: str, where: str) -> None:
     """Measure on one backend."""
     count = run.amount(WRITES)
-    followed(server, count)
-    samples = [followed(server, count) for _ in range(run.rounds)]
+    with followed(server, count) as team:
+        team()  # not counted
+        samples = [team() for _ in range(run.rounds)]
     run.amounts(
         f"pokes.{key}",
         f"Poke delivery from the write's answer, {SUBSCRIBERS} subscribers, {where}, p95",

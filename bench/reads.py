@@ -12,10 +12,9 @@ from bench.bodies import DATA, STREAMS, TYPE, call, token
 from bench.fill import Namespace, fill_genuine, fill_loop, fill_postgres, fill_sqlite, sized
 from bench.genuine import install_genuine
 from bench.run import Run
-from bench.sample import Sample
 from bench.servers import database, postgres, served
 from bench.sqlite_loop import opened
-from bench.workers import MANY, load, work
+from bench.workers import Team, call_once, calling
 
 DEPTH = 100
 
@@ -30,10 +29,10 @@ def calls() -> list[tuple[str, str]]:
     ]
 
 
-def direct(url: str, connections: int, seconds: float) -> Sample:
+def direct(url: str, connections: int, seconds: float) -> Team:
     """Call `get_stream_messages` over so many connections, in one process as a program would."""
-    spec = {"what": "read", "url": url, "connections": connections, "requests": MANY}
-    return work("bench.direct", [{**spec, "seconds": seconds}])
+    spec = {"what": "read", "url": url, "connections": connections, "seconds": seconds}
+    return Team("bench.direct", [spec])
 
 
 def bench_MDB001_7A_T4_get_stream_messages_postgres(run: Run) -> None:
@@ -49,10 +48,10 @@ def bench_MDB001_7A_T4_get_stream_messages_postgres(run: Run) -> None:
         run.compare(
             f"reads.postgres_{connections}",
             f"stream.get of 100 over HTTP on Postgres, {connections} connections",
-            ("HTTP", partial(load, server, connections, calls(), seconds=run.seconds)),
+            ("HTTP", calling(server, connections, calls(), seconds=run.seconds)),
             (
                 "get_stream_messages by asyncpg",
-                partial(direct, genuine, connections, run.seconds),
+                direct(genuine, connections, run.seconds),
             ),
             target=target,
         )
@@ -70,7 +69,7 @@ def bench_MDB001_7A_T4_get_stream_messages_sqlite_file(run: Run) -> None:
     run.compare(
         "reads.sqlite_8",
         "stream.get of 100 over HTTP on a SQLite file, 8 connections",
-        ("HTTP", partial(load, server, 8, calls(), seconds=run.seconds)),
+        ("HTTP", calling(server, 8, calls(), seconds=run.seconds)),
         ("in process", partial(loop.reads, run.seconds, "account")),
     )
 
@@ -80,7 +79,7 @@ def bench_MDB001_7A_T4_get_stream_messages_sqlite_memory(run: Run) -> None:
     server = run.closing.enter_context(served("--db-url=sqlite://:memory:"))
     message = {"type": TYPE, "data": DATA}
     batch = [call("stream.writeBatch", f"account-{n}", [message] * DEPTH) for n in range(20)]
-    load(server, 1, batch, seconds=30, requests=len(batch))
+    call_once(server, 1, batch)
     loop = opened(None)
     run.closing.callback(loop.close)
     fill_loop(loop.db, sized(run, READ))
@@ -88,6 +87,6 @@ def bench_MDB001_7A_T4_get_stream_messages_sqlite_memory(run: Run) -> None:
     run.compare(
         "reads.memory_8",
         "stream.get of 100 over HTTP in memory, 8 connections",
-        ("HTTP", partial(load, server, 8, reads, seconds=run.seconds)),
+        ("HTTP", calling(server, 8, reads, seconds=run.seconds)),
         ("in process", partial(loop.reads, run.seconds, "account")),
     )

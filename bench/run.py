@@ -10,12 +10,14 @@ from typing import Literal, TypeAlias
 
 from bench.results import Better, Result, Side, Spread, text
 from bench.sample import Sample
+from bench.workers import Team
 
 Timed: TypeAlias = Callable[[], Sample]
 Measure: TypeAlias = Literal["rate", "median", "p95"]
 
-# Seconds that a side works in a round.
-ROUND_SECONDS = 1.0
+# A round of a side, in slices; an even number, so that each side goes first as often.
+SLICES = 4
+SLICE_SECONDS = 0.25
 
 # Share of a processor from which on a worker is called the bottleneck of its side.
 SATURATED = 0.9
@@ -35,7 +37,9 @@ class Run:
         self.quick = quick
         self.scratch = scratch
         self.results: list[Result] = []
-        self.seconds = 0.3 if quick else ROUND_SECONDS
+        self.slices = 2 if quick else SLICES
+        self.seconds = SLICE_SECONDS
+        """Of a slice."""
         self.closing = ExitStack()
         """What is closed after the present subject."""
 
@@ -58,20 +62,35 @@ class Run:
         measure: Measure = "rate",
         target: float | None = None,
         rounds: int | None = None,
+        slices: int | None = None,
     ) -> Result:
         """Time both sides in turns; the ratio is ours over the other's, of each round.
 
-        Who goes first changes from round to round, so that a machine that gets slower or faster
-        meanwhile favours nobody. Rates are better higher, latencies lower.
+        A round is several slices of each side, and who goes first changes from slice to slice: a
+        machine that gets slower or faster meanwhile favours nobody. Rates are better higher,
+        latencies lower.
+
+        Args:
+            key: See `Result`.
+            title: See `Result`.
+            ours: Name, and what runs for a slice; a `Team` is sent home in the end.
+            other: The same, of what it is compared with.
+            measure: What of the samples.
+            target: See `Result`.
+            rounds: If not as many as usual.
+            slices: If not as many as usual.
         """
-        for _name, timed in (ours, other):
-            timed()  # not counted: connections are opened, plans made, caches filled
         mine: list[Sample] = []
         others: list[Sample] = []
-        for number in range(rounds or self.rounds):
-            turns = [(ours[1], mine), (other[1], others)]
-            for timed, samples in turns if number % 2 == 0 else reversed(turns):
-                samples.append(timed())
+        with ExitStack() as stack:
+            for _name, timed in (ours, other):
+                if isinstance(timed, Team):
+                    stack.enter_context(timed)
+                timed()  # not counted: connections are opened, plans made, caches filled
+            for _ in range(rounds or self.rounds):
+                one, two = self._round(ours[1], other[1], slices or self.slices)
+                mine.append(one)
+                others.append(two)
         ratios = [
             _value(one, measure) / _value(two, measure)
             for one, two in zip(mine, others, strict=True)
@@ -87,6 +106,16 @@ class Run:
                 target=target,
             )
         )
+
+    @staticmethod
+    def _round(ours: Timed, other: Timed, slices: int) -> tuple[Sample, Sample]:
+        mine: list[Sample] = []
+        others: list[Sample] = []
+        for number in range(slices):
+            turns = [(ours, mine), (other, others)]
+            for timed, samples in turns if number % 2 == 0 else reversed(turns):
+                samples.append(timed())
+        return Sample.joined(mine), Sample.joined(others)
 
     def amounts(
         self,
@@ -131,7 +160,7 @@ def _side(name: str, samples: list[Sample], measure: Measure) -> Side:
     busy = max(sample.busy for sample in samples)
     if busy > SATURATED:
         note += f"; the load generator itself was {busy:.0%} busy"
-    if any(sample.cost for sample in samples):
+    if any(sample.processor for sample in samples):
         note += (
             f"; {Spread.of([sample.cost for sample in samples]).median * 1e6:.0f} µs processor each"
         )

@@ -74,7 +74,7 @@ class Loop:
             once()
             self.number += 1
             latencies.append(-(now - (now := clock())))
-        return Sample(len(latencies) / (now - begun), sorted(latencies))
+        return Sample(len(latencies), now - begun, sorted(latencies))
 
     def close(self) -> None:
         """Close it."""

@@ -29,7 +29,7 @@ def interpreter() -> Sample:
 
 def _timed(once: Callable[[], float]) -> Sample:
     taken = sorted(once() for _ in range(STARTS))
-    return Sample(STARTS / sum(taken), taken)
+    return Sample(STARTS, sum(taken), taken)
 
 
 def _start(*arguments: str) -> float:
@@ -60,6 +60,7 @@ def bench_start(run: Run) -> None:
             ("mdb serve", partial(starts, option)),
             ("python", interpreter),
             measure="median",
+            slices=1,
         )
         taken = result.sides[0].value
         run.amounts(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from bench.bodies import call, token, writes
 from bench.lane import QUART
 from bench.run import Run
-from bench.sample import Sample
 from bench.servers import in_memory, on_file
-from bench.workers import Served, load
+from bench.workers import Served, Team, call_once, calling
 
 NAMESPACES = 2000
 LISTED = 100
@@ -21,31 +18,31 @@ def bench_health(run: Run) -> None:
     run.compare(
         "surface.health",
         "GET /health against the cheapest call on the same lane (sys.version by Quart)",
-        ("/health", partial(_health, run, server)),
+        ("/health", _health(run, server)),
         (
             "sys.version",
-            partial(load, server, 8, [call("sys.version")], seconds=run.seconds, path=QUART),
+            calling(server, 8, [call("sys.version")], seconds=run.seconds, path=QUART),
         ),
     )
 
 
-def _health(run: Run, server: Served) -> Sample:
-    return load(server, 8, [("", "")], seconds=run.seconds, path="/health", method="GET")
+def _health(run: Run, server: Served) -> Team:
+    return calling(server, 8, [("", "")], seconds=run.seconds, path="/health", method="GET")
 
 
-def bench_list_and_create_namespaces(run: Run) -> None:
-    """Do a page of the list, and the next namespace, cost the same when there are many?"""
+def bench_list_namespaces(run: Run) -> None:
+    """Does a page of the list cost the same when there are many?"""
     few, many = in_memory(run), in_memory(run)
     ids = [f"tenant-{number}" for number in range(run.amount(NAMESPACES))]
     for server, names in ((few, ids[:LISTED]), (many, ids)):
         create = [call("ns.create", one, {"token": token(one)}) for one in names]
-        load(server, 1, create, seconds=120, requests=len(create))
+        call_once(server, 1, create)
     page = [call("ns.list", {"limit": LISTED})]
     run.compare(
         "surface.list",
         f"ns.list of {LISTED} among {len(ids):,} namespaces, in memory (median)",
-        (f"of {len(ids):,}", partial(load, many, 1, page, seconds=run.seconds)),
-        (f"of {LISTED}", partial(load, few, 1, page, seconds=run.seconds)),
+        (f"of {len(ids):,}", calling(many, 1, page, seconds=run.seconds)),
+        (f"of {LISTED}", calling(few, 1, page, seconds=run.seconds)),
         measure="median",
     )
 
@@ -57,6 +54,6 @@ def bench_connections(run: Run) -> None:
     run.compare(
         "surface.connections",
         "Durable writes to a SQLite file over 512 connections, against 64",
-        ("512 connections", partial(load, server, 512, calls, seconds=run.seconds)),
-        ("64 connections", partial(load, server, 64, calls, seconds=run.seconds)),
+        ("512 connections", calling(server, 512, calls, seconds=run.seconds)),
+        ("64 connections", calling(server, 64, calls, seconds=run.seconds)),
     )

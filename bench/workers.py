@@ -1,9 +1,8 @@
 """Worker processes: whatever makes load runs in processes of its own, beside what is measured.
 
-A worker reads one line of JSON (what to do), gets ready (opens its connections), says `ready`,
-waits for the line `go`, works, and prints one line of JSON: the seconds it took, the latency of
-each operation in seconds, and how busy its own processor was. All workers of a round are ready
-before the first of them goes.
+A worker reads one line of JSON (what to do), gets ready (opens its connections) and says `ready`.
+For each line `go` it works for a slice of time, and prints one line of JSON: the seconds it took,
+the latency of each operation in seconds, and how busy its processor was. It ends with its input.
 """
 
 from __future__ import annotations
@@ -14,19 +13,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from bench.machine import used
 from bench.sample import Sample
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Seconds that a worker may take for all it does.
-LIMIT = 600.0
-
-# Most operations of a round: what a round may cost where it is not the clock that ends it.
+# More operations than a slice has time for.
 MANY = 1_000_000
 
 
@@ -40,48 +36,78 @@ class Served:
 
 
 class Work(Protocol):
-    """What a worker does once it is ready."""
+    """What a worker does once it is ready, as often as it is told to."""
 
-    def run(self) -> list[float]:
-        """Work; return the seconds that each operation took."""
+    def run(self) -> tuple[float, list[float]]:
+        """Work; return the seconds it took, and those of each operation."""
         ...
 
 
 def serve_one(make: Callable[[dict[str, Any]], Work]) -> None:
-    """Be a worker: the other end of `work`."""
+    """Be a worker: the other end of a `Team`."""
     work = make(json.loads(sys.stdin.readline()))
     print("ready", flush=True)
-    sys.stdin.readline()
-    used, begun = time.process_time(), time.perf_counter()
-    latencies = work.run()
-    seconds = time.perf_counter() - begun
-    used = time.process_time() - used
-    print(json.dumps({"seconds": seconds, "busy": used / seconds, "latencies": latencies}))
+    while sys.stdin.readline():
+        spent, begun = time.process_time(), time.perf_counter()
+        seconds, latencies = work.run()
+        busy = (time.process_time() - spent) / (time.perf_counter() - begun)
+        print(json.dumps({"seconds": seconds, "busy": busy, "latencies": latencies}), flush=True)
 
 
-def work(module: str, specs: Sequence[dict[str, Any]]) -> Sample:
-    """Run a worker for each of the specs, at the same time; return what they measured together.
+class Team:
+    """Workers that work at the same time, a slice of time for each call.
 
-    Raises `SystemExit` where one of them fails: what it said is on standard error.
+    They are started by the first call, and keep their connections until the end of the block that
+    is entered with this. Raises `SystemExit` where one of them fails: what it said is on standard
+    error.
+
+    Args:
+        module: What they run.
+        specs: What each of them is to do.
+        server: Whose processor time is noted, if anybody's.
     """
-    with ExitStack() as stack:
-        processes = [stack.enter_context(_started(module)) for _ in specs]
-        for process, spec in zip(processes, specs, strict=True):
+
+    def __init__(
+        self, module: str, specs: Sequence[dict[str, Any]], server: Served | None = None
+    ) -> None:
+        self._module = module
+        self._specs = specs
+        self._server = server
+        self._processes: list[subprocess.Popen[str]] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._processes.clear()
+        self._stack.close()
+
+    def _ready(self) -> None:
+        started = [self._stack.enter_context(_started(self._module)) for _ in self._specs]
+        for process, spec in zip(started, self._specs, strict=True):
             _tell(process, json.dumps(spec))
-        for process in processes:
-            _await_ready(process, module)
-        for process in processes:
+        for process in started:
+            _await_ready(process, self._module)
+        self._processes = started
+
+    def __call__(self) -> Sample:
+        """Let them work; return what they measured together."""
+        if not self._processes:
+            self._ready()
+        spent = 0.0 if self._server is None else used(self._server.process)
+        for process in self._processes:
             _tell(process, "go")
-        found = [json.loads(_line(process) or "null") for process in processes]
-        for process in processes:
-            process.wait(LIMIT)
-    if any(one is None for one in found):
-        raise SystemExit(f"a worker of {module} failed")
-    return Sample(
-        rate=sum(len(one["latencies"]) / one["seconds"] for one in found),
-        latencies=sorted(latency for one in found for latency in one["latencies"]),
-        busy=max(one["busy"] for one in found),
-    )
+        found = [json.loads(_line(process) or "null") for process in self._processes]
+        if any(one is None for one in found):
+            raise SystemExit(f"a worker of {self._module} failed")
+        return Sample(
+            count=sum(len(one["latencies"]) for one in found),
+            seconds=max(one["seconds"] for one in found),
+            latencies=sorted(latency for one in found for latency in one["latencies"]),
+            busy=max(one["busy"] for one in found),
+            processor=0.0 if self._server is None else used(self._server.process) - spent,
+        )
 
 
 @contextmanager
@@ -126,7 +152,7 @@ def _line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def load(
+def calling(
     server: Served,
     connections: int,
     calls: Sequence[tuple[str, str]],
@@ -135,8 +161,8 @@ def load(
     requests: int = MANY,
     path: str = "/rpc",
     method: str = "POST",
-) -> Sample:
-    """Call the server over so many connections, until either bound is reached.
+) -> Team:
+    """Call the server over so many connections, in each slice until either bound is reached.
 
     `calls`: pairs of a token and a JSON body, sent in turn.
     """
@@ -149,6 +175,15 @@ def load(
         "path": path,
         "method": method,
     }
-    before = used(server.process)
-    sample = work("bench.load", [spec])
-    return replace(sample, cost=(used(server.process) - before) / len(sample.latencies))
+    return Team("bench.load", [spec], server)
+
+
+def call_once(
+    server: Served, connections: int, calls: Sequence[tuple[str, str]], *, limit: float = 600.0
+) -> Sample:
+    """Make each of the calls once; `limit`: seconds that they may take."""
+    with calling(server, connections, calls, seconds=limit, requests=len(calls)) as team:
+        sample = team()
+    if sample.count < len(calls):
+        raise SystemExit(f"only {sample.count:.0f} of {len(calls)} calls in {limit:g} s")
+    return sample

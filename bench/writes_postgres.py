@@ -18,7 +18,7 @@ from bench.genuine import install_genuine
 from bench.run import Run
 from bench.sample import Sample
 from bench.servers import on_postgres, postgres
-from bench.workers import MANY, load, work
+from bench.workers import Team, call_once, calling
 from tests.fixtures.postgres_server import PostgresServer
 
 # Processes that the direct callers are spread over.
@@ -33,32 +33,26 @@ select write_message(gen_random_uuid()::varchar, ('account-' || :n)::varchar, '{
 """
 
 
-def direct(url: str, connections: int, seconds: float) -> Sample:
+def direct(url: str, connections: int, seconds: float) -> Team:
     """Call `write_message` over so many connections."""
     shares = [connections // CALLERS] * CALLERS if connections > 1 else [1]
-    return work(
+    common = {"what": "write", "url": url, "seconds": seconds}
+    return Team(
         "bench.direct",
         [
-            {
-                "what": "write",
-                "url": url,
-                "connections": share,
-                "seconds": seconds,
-                "requests": MANY,
-                "first": number * STREAMS // CALLERS,
-            }
+            {**common, "connections": share, "first": number * STREAMS // CALLERS}
             for number, share in enumerate(shares)
         ],
     )
 
 
-def pgbench(server: PostgresServer, script: Path, connections: int, seconds: float) -> Sample:
+def pgbench(server: PostgresServer, script: Path, connections: int, seconds: int) -> Sample:
     """The same, by pgbench, which measures in whole seconds. It tells no percentiles."""
     done = subprocess.run(
         [
             *(str(server.bin / "pgbench"), "--no-vacuum", "--protocol=prepared"),
             *(f"--file={script}", f"--client={connections}", f"--jobs={min(connections, CALLERS)}"),
-            *(f"--time={max(round(seconds), PGBENCH_SECONDS)}", server.url("genuine")),
+            *(f"--time={seconds}", server.url("genuine")),
         ],
         env={**os.environ, "PGOPTIONS": "-c search_path=message_store,public"},
         capture_output=True,
@@ -70,7 +64,7 @@ def pgbench(server: PostgresServer, script: Path, connections: int, seconds: flo
     mean = re.search(r"^latency average = ([0-9.]+) ms", done.stdout, re.MULTILINE)
     if done.returncode != 0 or rate is None or mean is None:
         raise SystemExit(f"pgbench failed: {done.stdout}{done.stderr}")
-    return Sample(float(rate[1]), [float(mean[1]) / 1000])
+    return Sample(float(rate[1]) * seconds, seconds, [float(mean[1]) / 1000])
 
 
 def bench_MDB001_7A_T1_write_message_postgres(run: Run) -> None:
@@ -80,21 +74,20 @@ def bench_MDB001_7A_T1_write_message_postgres(run: Run) -> None:
     mdb = on_postgres(run, server)
     calls = writes()
     seconds = run.seconds
-    load(mdb, 64, calls, seconds=seconds, requests=STREAMS * 2)
-    direct(genuine, 64, min(seconds, 0.5))
+    call_once(mdb, 64, calls)
     for connections, target in ((32, 2.5), (64, 3.0)):
         run.compare(
             f"writes_postgres.rate_{connections}",
             f"Durable writes over HTTP to Postgres, {connections} connections",
-            ("HTTP", partial(load, mdb, connections, calls, seconds=seconds)),
-            ("write_message by asyncpg", partial(direct, genuine, connections, seconds)),
+            ("HTTP", calling(mdb, connections, calls, seconds=seconds)),
+            ("write_message by asyncpg", direct(genuine, connections, seconds)),
             target=target,
         )
     run.compare(
         "writes_postgres.latency_1",
         "Latency of a durable write over HTTP to Postgres, 1 connection (median)",
-        ("HTTP", partial(load, mdb, 1, calls, seconds=seconds)),
-        ("write_message by asyncpg", partial(direct, genuine, 1, seconds)),
+        ("HTTP", calling(mdb, 1, calls, seconds=seconds)),
+        ("write_message by asyncpg", direct(genuine, 1, seconds)),
         measure="median",
         target=2.0,
     )
@@ -104,6 +97,7 @@ def bench_MDB001_7A_T1_write_message_postgres(run: Run) -> None:
         run.compare(
             "writes_postgres.pgbench_64",
             "The same at 64 connections, against pgbench",
-            ("HTTP", partial(load, mdb, 64, calls, seconds=seconds)),
-            ("write_message by pgbench", partial(pgbench, server, script, 64, seconds)),
+            ("HTTP", calling(mdb, 64, calls, seconds=PGBENCH_SECONDS)),
+            ("write_message by pgbench", partial(pgbench, server, script, 64, PGBENCH_SECONDS)),
+            slices=1,
         )

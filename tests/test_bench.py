@@ -95,7 +95,7 @@ def test_both_sides_take_turns_and_the_ratio_is_that_of_each_round(tmp_path: Pat
 
     def side(name: str) -> Sample:
         order.append(name)
-        return Sample(next(rates[name]), [0.001])
+        return Sample(next(rates[name]), 1.0, [0.001])
 
     run = Run(rounds=3, quick=False, scratch=tmp_path)
     found = run.compare(
