@@ -16,8 +16,8 @@ Timed: TypeAlias = Callable[[], Sample]
 Measure: TypeAlias = Literal["rate", "median", "p95"]
 
 # A round of a side, in slices; an even number, so that each side goes first as often.
-SLICES = 4
-SLICE_SECONDS = 0.25
+SLICES = 2
+SLICE_SECONDS = 0.5
 
 # Share of a processor from which on a worker is called the bottleneck of its side.
 SATURATED = 0.9
@@ -37,8 +37,8 @@ class Run:
         self.quick = quick
         self.scratch = scratch
         self.results: list[Result] = []
-        self.slices = 2 if quick else SLICES
-        self.seconds = SLICE_SECONDS
+        self.slices = SLICES
+        self.seconds = 0.25 if quick else SLICE_SECONDS
         """Of a slice."""
         self.closing = ExitStack()
         """What is closed after the present subject."""

@@ -5,43 +5,33 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from functools import partial
 
 from bench.run import Run
 from bench.sample import Sample
 from bench.servers import database, postgres, served
 
-# Starts of a round.
-STARTS = 2
+# Of each side: enough for a median, and little else is as slow.
+ROUNDS = 3
 
 
-def starts(*arguments: str) -> Sample:
+def start(*arguments: str) -> Sample:
     """Start and stop the server; the latency is that of the start alone."""
-    return _timed(lambda: _start(*arguments))
+    begun = time.perf_counter()
+    with served(*arguments):
+        return _one(begun)
 
 
 def interpreter() -> Sample:
     """Start an interpreter that imports what any server in Python would: sockets and JSON."""
-    command = [sys.executable, "-c", "import asyncio, json"]
-    return _timed(lambda: _elapsed(lambda: subprocess.run(command, check=True, timeout=60)))
-
-
-def _timed(once: Callable[[], float]) -> Sample:
-    taken = sorted(once() for _ in range(STARTS))
-    return Sample(STARTS, sum(taken), taken)
-
-
-def _start(*arguments: str) -> float:
     begun = time.perf_counter()
-    with served(*arguments):
-        return time.perf_counter() - begun
+    subprocess.run([sys.executable, "-c", "import asyncio, json"], check=True, timeout=60)
+    return _one(begun)
 
 
-def _elapsed(action: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    action()
-    return time.perf_counter() - begun
+def _one(begun: float) -> Sample:
+    taken = time.perf_counter() - begun
+    return Sample(1, taken, [taken])
 
 
 def bench_start(run: Run) -> None:
@@ -53,14 +43,14 @@ def bench_start(run: Run) -> None:
         ("sqlite", "SQLite", f"--data-dir={data}"),
         ("postgres", "Postgres", f"--db-url={url}"),
     ):
-        starts(option)
         result = run.compare(
             f"start.{key}",
             f"Start with {where}, against that of an interpreter that imports asyncio and json",
-            ("mdb serve", partial(starts, option)),
+            ("mdb serve", partial(start, option)),
             ("python", interpreter),
             measure="median",
-            slices=1,
+            rounds=min(run.rounds, ROUNDS),
+            slices=2,
         )
         taken = result.sides[0].value
         run.amounts(

@@ -91,19 +91,24 @@ def test_a_table_says_whether_a_target_is_met(better: str, value: float, word: s
 
 def test_both_sides_take_turns_and_the_ratio_is_that_of_each_round(tmp_path: Path) -> None:
     order: list[str] = []
-    rates = {"ours": iter([1.0, 30.0, 40.0, 10.0]), "other": iter([1.0, 10.0, 20.0, 2.0])}
+    counts = {"ours": iter([1, 10, 20, 30, 50]), "other": iter([1, 5, 5, 10, 30])}
 
     def side(name: str) -> Sample:
         order.append(name)
-        return Sample(next(rates[name]), 1.0, [0.001])
+        return Sample(next(counts[name]), 1.0, [0.001])
 
-    run = Run(rounds=3, quick=False, scratch=tmp_path)
+    run = Run(rounds=2, quick=False, scratch=tmp_path)
     found = run.compare(
-        "a.b", "a title", ("ours", lambda: side("ours")), ("other", lambda: side("other"))
+        "a.b",
+        "a title",
+        ("ours", lambda: side("ours")),
+        ("other", lambda: side("other")),
+        slices=2,
     )
-    assert order == ["ours", "other", "ours", "other", "other", "ours", "ours", "other"]
-    assert found.value == Spread(median=3.0, low=2.0, high=5.0)
+    assert order == ["ours", "other", *["ours", "other", "other", "ours"] * 2]
+    assert found.value == Spread(median=2.5, low=2.0, high=3.0)
     assert found.better == "higher"
+    assert [side.value.median for side in found.sides] == [27.5, 12.5]
 
 
 @pytest.fixture
@@ -157,3 +162,8 @@ def test_an_unknown_subject_is_refused(capsys: pytest.CaptureFixture[str]) -> No
         program.main(["speed"])
     assert ended.value.code == 2
     assert "no such subject: speed" in capsys.readouterr().err
+
+
+def test_every_subject_is_explained() -> None:
+    page = (ROOT / "docs" / "PERFORMANCE.md").read_text("utf-8")
+    assert [name for name in program.SUBJECTS if f"`{name}`" not in page] == []
