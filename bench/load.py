@@ -1,92 +1,127 @@
-"""A load generator that does not become the bottleneck: one thread, raw sockets, prepared bytes.
+"""A load generator for HTTP that is not the bottleneck: raw sockets, prepared bytes, epoll.
 
-Run as a program of its own: `python -m bench.load PORT CONNECTIONS REQUESTS < requests`, where the
-standard input holds one JSON body a line and the environment the token. It prints seconds, and the
-median and 99th percentile latency in seconds, as one JSON object. It ends by itself: after so many
-requests, or with an error when an answer is not 200 or takes longer than `LIMIT`.
+A worker process: see `bench.workers` for how it is started and what it prints. Each connection has
+one request under way; an answer that is not 200, or none for `LIMIT` seconds, ends it with an
+error. A slice is over after so many requests or so many seconds, and all of them are answered.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import selectors
 import socket
-import sys
 import time
 from itertools import cycle
+from typing import Any
+
+from bench.workers import serve_one
 
 # Seconds without any answer after which it gives up.
-LIMIT = 30.0
+LIMIT = 60.0
 
 
 class Connection:
     """One keep-alive connection with at most one request under way."""
 
+    __slots__ = ("buffer", "missing", "sent", "socket")
+
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), LIMIT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sent = 0.0
-        self._buffer = b""
-
-    def send(self, request: bytes) -> None:
-        self.sent = time.perf_counter()
-        self.socket.sendall(request)
+        self.buffer = b""
+        self.missing = 0
 
     def receive(self) -> bool:
-        """Take what has come; tell whether it is a whole answer."""
+        """Take what has come; tell whether the answer is whole."""
         piece = self.socket.recv(1 << 16)
         if not piece:
             raise SystemExit("the server closed a connection")
-        self._buffer += piece
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
-        if not found:
+        if self.missing:
+            self.missing -= len(piece)
+            return self.missing == 0
+        data = self.buffer + piece if self.buffer else piece
+        end = data.find(b"\r\n\r\n")
+        if end < 0:
+            self.buffer = data
             return False
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(f"not 200: {self._buffer[:500]!r}")
-        length = int(head.lower().partition(b"content-length:")[2].split(b"\r", 1)[0])
-        if len(body) < length:
-            return False
-        self._buffer = b""
-        return True
+        if not data.startswith(b"HTTP/1.1 200"):
+            raise SystemExit(f"not 200: {data[:500]!r}")
+        self.buffer = b""
+        self.missing = end + 4 + length_of(data, end) - len(data)
+        return self.missing == 0
 
 
-def run(port: int, connections: int, requests: int, bodies: list[bytes]) -> dict[str, float]:
-    token = os.environ.get("MESSAGEDB_TOKEN", "")
-    head = f"POST /rpc HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
-    prepared = cycle(
-        f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body for body in bodies
-    )
-    selector = selectors.DefaultSelector()
-    opened = [Connection(port) for _ in range(connections)]
-    for connection in opened:
-        selector.register(connection.socket, selectors.EVENT_READ, connection)
-    latencies: list[float] = []
-    begun = time.perf_counter()
-    for connection in opened:
-        connection.send(next(prepared))
-    under_way = connections
-    while under_way:
-        ready = selector.select(LIMIT)
-        if not ready:
-            raise SystemExit(f"no answer within {LIMIT:g} s")
-        for key, _events in ready:
-            connection = key.data
-            if connection.receive():
-                latencies.append(time.perf_counter() - connection.sent)
-                if len(latencies) + under_way <= requests:
-                    connection.send(next(prepared))
-                else:
-                    under_way -= 1
-    seconds = time.perf_counter() - begun
-    latencies.sort()
-    return {
-        "seconds": seconds,
-        "median": latencies[len(latencies) // 2],
-        "p99": latencies[int(len(latencies) * 0.99)],
-    }
+def length_of(data: bytes, end: int) -> int:
+    """Return the length that an answer's head states."""
+    at = data.find(b"Content-Length: ", 0, end)
+    start = at + 16
+    if at < 0:  # Hypercorn writes names in lower case
+        at = data.lower().find(b"content-length: ", 0, end)
+        start = at + 16
+        if at < 0:
+            raise SystemExit(f"an answer without a length: {data[:end]!r}")
+    return int(data[start : data.index(b"\r", start)])
+
+
+def prepared(path: str, calls: list[list[str]], method: str = "POST") -> list[bytes]:
+    """Make the bytes of requests from pairs of token and body."""
+    requests = []
+    for token, body in calls:
+        content = body.encode()
+        head = (
+            f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n"
+            f"Content-Length: {len(content)}\r\n\r\n"
+        )
+        requests.append(head.encode() + content)
+    return requests
+
+
+class Load:
+    """So many connections, open; `run` sends requests over them."""
+
+    def __init__(self, spec: dict[str, Any]) -> None:
+        self.requests = prepared(spec["path"], spec["calls"], spec["method"])
+        self.limit = spec["requests"]
+        self.seconds = spec["seconds"]
+        self.following = cycle(self.requests).__next__
+        self.opened = [Connection(spec["port"]) for _ in range(spec["connections"])]
+
+    def run(self) -> tuple[float, list[float]]:
+        """Send until there is enough; what is answered after the time is up does not count."""
+        clock = time.perf_counter
+        following = self.following
+        selector = selectors.DefaultSelector()
+        for connection in self.opened:
+            selector.register(connection.socket, selectors.EVENT_READ, connection)
+        latencies: list[float] = []
+        begun = now = clock()
+        until = begun + self.seconds
+        under_way = 0
+        for connection in self.opened[: self.limit]:
+            connection.sent = clock()
+            connection.socket.sendall(following())
+            under_way += 1
+        left = self.limit - under_way
+        while under_way:
+            ready = selector.select(LIMIT)
+            if not ready:
+                raise SystemExit(f"no answer within {LIMIT:g} s")
+            for key, _events in ready:
+                connection = key.data
+                if not connection.receive():
+                    continue
+                now = clock()
+                if now < until:
+                    latencies.append(now - connection.sent)
+                    if left > 0:
+                        left -= 1
+                        connection.sent = now
+                        connection.socket.sendall(following())
+                        continue
+                under_way -= 1
+        selector.close()
+        return min(now, until) - begun, latencies
 
 
 if __name__ == "__main__":
-    port, connections, requests = (int(text) for text in sys.argv[1:4])
-    print(json.dumps(run(port, connections, requests, sys.stdin.buffer.read().splitlines())))
+    serve_one(Load)
