@@ -30,6 +30,9 @@ BUN := $(BUN_HOME)/node_modules/.bin/bun
 CHROMIUM ?=
 CHROMIUM_HOME := $(VENV)/chromium
 
+# Message DB's own SQL, pinned by the lock file beside it; npm writes this file when all is there.
+GENUINE := tests/genuine/node_modules/.package-lock.json
+
 # Universal: one file for every supported Python, and no registry's address in it.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
@@ -57,7 +60,7 @@ serve: $(VENV)/run.stamp ## run the server, on SQLite in ./data unless the envir
 test: test-python test-external ## run every test: pytest, then the TypeScript suite
 
 .PHONY: test-python
-test-python: $(VENV)/test.stamp ## run pytest alone; ARGS picks tests
+test-python: $(VENV)/test.stamp $(GENUINE) ## run pytest alone; ARGS picks tests
 	$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: test-external
@@ -78,16 +81,19 @@ test-browser: $(VENV)/test.stamp $(if $(CHROMIUM),,$(CHROMIUM_HOME)/unpacked.sta
 	MESSAGEDB_TEST_BROWSER="$(or $(CHROMIUM),$(abspath $(CHROMIUM_HOME))/chromium)" \
 		$(BIN)/python -m pytest tests/browser $(ARGS)
 
+.PHONY: genuine
+genuine: $(GENUINE) ## fetch the genuine Message DB that tests compare with and adopt (needs npm)
+
 SEEDS ?= 10
 
 .PHONY: soak
-soak: $(VENV)/test.stamp ## try longer: 500 random histories on every store, then SEEDS=10 storms of subscribers
+soak: $(VENV)/test.stamp $(GENUINE) ## try longer: 500 random histories on every store, then SEEDS=10 storms of subscribers
 	MESSAGEDB_TEST_EXAMPLES=500 $(BIN)/python -m pytest --timeout=0 tests/contract/test_model.py $(ARGS)
 	SEEDS=$(SEEDS) SECONDS_EACH=$(or $(SECONDS_EACH),20) $(BIN)/python -m pytest -s tests/torture $(ARGS)
 	$(BIN)/python -m tests.torture.slow_subscribers
 
 .PHONY: bench
-bench: $(VENV)/test.stamp ## time what is written and called, as ratios of two things timed in turns
+bench: $(VENV)/test.stamp $(GENUINE) ## time what is written and called, as ratios of two things timed in turns
 	$(BIN)/python -m bench
 
 # ---- checking --------------------------------------------------------------------------------
@@ -141,7 +147,7 @@ lock: $(VENV)/check.stamp ## pin the requirements anew after a change in pyproje
 clean: ## remove everything that was made here, except ./data
 	rm -rf $(VENV) dist build htmlcov .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache
 	rm -rf .import_linter_cache .hypothesis .schemathesis
-	rm -rf tests/external/node_modules tests/browser/node_modules
+	rm -rf tests/external/node_modules tests/browser/node_modules tests/genuine/node_modules
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/made.stamp:
@@ -177,6 +183,13 @@ $(CHROMIUM_HOME)/unpacked.stamp: tests/browser/bun.lock tests/browser/unpack.mjs
 	@bun=$(abspath $(BUN)) && cd tests/browser && "$$bun" install --frozen-lockfile --silent
 	@rm -rf $(CHROMIUM_HOME)
 	@node tests/browser/unpack.mjs $(CHROMIUM_HOME)
+	@touch $@
+
+$(GENUINE): tests/genuine/package.json tests/genuine/package-lock.json
+	@command -v npm >/dev/null 2>&1 || { \
+		echo 'tests/genuine needs Node.js 20 or newer with npm (Debian: apt-get install nodejs npm)' >&2; \
+		exit 1; }
+	@npm ci --prefix tests/genuine --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(BUN):
