@@ -36,7 +36,7 @@ from mdb.rpc.dispatcher import Dispatcher
 from mdb.rpc.testmode import TestMode
 from mdb.settings import Settings
 from mdb.settings.urls import mask_url
-from mdb.stores.base import OpenError
+from mdb.stores.base import NotAdopted, OpenError
 
 log = logging.getLogger("mdb.app")
 
@@ -161,6 +161,7 @@ def _opened(url: str, settings: Settings) -> AbstractAsyncContextManager[Databas
         poll_interval=settings.poll_interval,
         listen_url=settings.listen_url,
         listen=settings.listen == "on",
+        adopt=settings.adopt,
     )
 
 
@@ -292,6 +293,13 @@ def end_process_after(seconds: float) -> None:
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
+
+
+def exit_code(error: BaseException) -> int:
+    """Return the exit code of a program that an error ended: 2 where it is called wrongly."""
+    if isinstance(error, BaseExceptionGroup):
+        return max(map(exit_code, error.exceptions))
+    return 2 if isinstance(error, NotAdopted) else 1
 
 
 def fault_lines(error: BaseException) -> list[str] | None:
