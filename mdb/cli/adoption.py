@@ -20,15 +20,23 @@ T = TypeVar("T")
 
 _OF_DATABASE = [name for name in SETTINGS if name.startswith("db_")]
 _DEFAULT = "default"
+DEFAULT_SCHEMA = "message_store"
 
 
 @takes_settings(
     _OF_DATABASE,
     argument("namespace", "Id to give it."),
-    option("schema", "Schema that holds the Message DB.", "message_store"),
+    option("schema", "Schema that holds the Message DB.", DEFAULT_SCHEMA),
     option("set_token", "Token to give it, well-formed for it; else one is made."),
 )
-def adopt(namespace: str, /, *, schema: str, set_token: str | None, **options: object) -> int:
+def adopt(
+    namespace: str,
+    /,
+    *,
+    schema: str = DEFAULT_SCHEMA,
+    set_token: str | None = None,
+    **options: object,
+) -> int:
     """Serve a Message DB (1.2 or 1.3) in place, as a namespace, and print its token.
 
     Nothing is put into its schema, and its other clients may go on. The token of the namespace

@@ -1,4 +1,4 @@
-"""Adopting a genuine Message DB: what is served, what is refused, and that nothing is left of it."""
+"""Adopting a genuine Message DB: what is served, what is refused, that nothing is left of it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import pytest
 import trio
 
 import mdb
-from mdb.core.errors import InvalidRequest
+from mdb.core.errors import InvalidRequest, NamespaceNotFound
 from mdb.core.messages import AllQuery, CategoryQuery, StreamQuery
 from mdb.stores.base import NotAdopted, OpenError
 from mdb.stores.postgres import administration
 from tests.fixtures.genuine import SCHEMA
+from tests.fixtures.postgres_server import binaries
 from tests.postgres.helpers import digest, rows
 
 WRITE = "select write_message(gen_random_uuid()::varchar, $1, $2, $3::text::jsonb)"
@@ -25,13 +26,14 @@ OBJECTS = "select count(*) from pg_namespace where nspname like 'mdb%'"
 def dumped(url: str) -> str:
     """The whole database's schema, as pg_dump tells it."""
     done = subprocess.run(
-        ["pg_dump", "--schema-only", f"--dbname={url}"],
+        [binaries() / "pg_dump", "--schema-only", f"--dbname={url}"],
         capture_output=True,
         text=True,
         timeout=30,
         check=True,
     )
-    return done.stdout
+    # Newer versions put a random word around it.
+    return "".join(line for line in done.stdout.splitlines(True) if "restrict " not in line)
 
 
 @asynccontextmanager
@@ -41,12 +43,13 @@ async def adopted(url: str) -> AsyncIterator[mdb.Namespace]:
         yield await database.namespace()
 
 
+@pytest.mark.parametrize("options", ["", "?pooler=transaction"])
 async def test_both_sides_see_what_the_other_writes(
-    genuine_url: str, genuine_client: Callable[..., Any]
+    genuine_url: str, genuine_client: Callable[..., Any], options: str
 ) -> None:
     client = await genuine_client()
     await client.fetchval(WRITE, "account-1", "Opened", '{"n": 1}')
-    async with adopted(genuine_url) as namespace:
+    async with adopted(genuine_url + options) as namespace:
         assert (await namespace.write("account-1", "Deposited", {"n": 2})).position == 1
         await client.fetchval(WRITE, "account-1", "Closed", '{"n": 3}')
         found = rows(await namespace.store.read(StreamQuery("account-1"), 10))
@@ -112,7 +115,7 @@ async def test_released_it_is_as_it_was(
         await namespace.write("account-1", "Opened", {})
         inside = await trio.to_thread.run_sync(dumped, genuine_url)
         assert inside != before
-        with pytest.raises(OpenError, match="stop all servers first; .* pid [0-9]+"):
+        with pytest.raises(OpenError, match=r"stop all servers first; .* pid [0-9]+"):
             await trio.to_thread.run_sync(administration.release, genuine_url, "default")
     assert await trio.to_thread.run_sync(administration.release, genuine_url, "default")
     assert await trio.to_thread.run_sync(dumped, genuine_url) == before
@@ -141,7 +144,7 @@ async def test_released_among_others_the_others_stay(genuine_url: str) -> None:
     async with mdb.open(genuine_url) as database:
         assert await (await database.namespace()).store.version("a-1") == 0
         assert await database.store.find_token(digest("old")) is None
-        with pytest.raises(mdb.errors.NamespaceNotFound):
+        with pytest.raises(NamespaceNotFound):
             await database.namespace("old")
 
 
@@ -152,7 +155,7 @@ async def test_it_is_never_deleted_nor_imported_into(genuine_url: str) -> None:
         written = await namespace.write("a-1", "T", 1)
         with pytest.raises(InvalidRequest, match="mdb ns release old"):
             await database.delete_namespace("old")
-        with pytest.raises(mdb.errors.NamespaceNotFound):
+        with pytest.raises(NamespaceNotFound):
             await database.store.delete_namespace(namespace.record)
         with pytest.raises(InvalidRequest, match="takes no import"):
             async with namespace.store.begin_import():
@@ -165,11 +168,11 @@ async def test_it_is_never_deleted_nor_imported_into(genuine_url: str) -> None:
 OBSTACLES = {
     "alter sequence {s}.messages_global_position_seq cache 32": "has cache 32; it must be 1",
     "alter sequence {s}.messages_global_position_seq increment 2": "does not count up by 1",
-    "drop index {s}.messages_stream": "no index messages_stream on (stream_name, \"position\")",
+    "drop index {s}.messages_stream": 'no index messages_stream on (stream_name, "position")',
     "drop index {s}.messages_category": "no index messages_category",
     "drop function {s}.write_message": "no function write_message(character varying, ",
     "drop function {s}.get_last_stream_message": "no function get_last_stream_message",
-    "alter table {s}.messages alter id type text": "no column id of type uuid",
+    "alter table {s}.messages rename data to body": "no column data of type jsonb",
     "alter table {s}.messages add extra int not null": "has a column extra that must be given",
     "alter table {s}.messages enable row level security": "row-level security",
     "drop schema {s} cascade": "there is no such schema",

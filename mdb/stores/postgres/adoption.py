@@ -68,16 +68,19 @@ async def adopt(
     return record
 
 
-async def check_first_start(session: Session) -> None:
+async def check_first_start(session: Session, adopt: bool) -> None:
     """See whether the default namespace's place is taken by what mdb did not make.
 
-    Before the registry is touched, or even there. Raises `NotAdopted`, naming the choices.
+    Before the registry is touched, or even there. `adopt`: it may be, by what can be adopted.
+    Raises `NotAdopted`, naming the choices.
     """
     if await session.raw.fetchval(registry_query("migrations_table_exists")):
         made = await session.raw.fetchval(registry_query("namespace_exists"), DEFAULT_NAMESPACE)
         if made or await session.raw.fetchval(registry_query("schema_taken"), DEFAULT_SCHEMA):
             return
-    if await session.raw.fetchval(registry_query("log_exists"), DEFAULT_SCHEMA):
+    if not await session.raw.fetchval(registry_query("log_exists"), DEFAULT_SCHEMA):
+        return
+    if not adopt or await obstacles(session, DEFAULT_SCHEMA):
         raise await not_adopted(session)
 
 

@@ -225,8 +225,7 @@ async def open_store(
         pool.add(session)
         try:
             try:
-                if not adopt:
-                    await bridge.call(adoption.check_first_start, session, limit=QUERY_LIMIT)
+                await bridge.call(adoption.check_first_start, session, adopt, limit=QUERY_LIMIT)
                 await bridge.call(migrate_registry, session, limit=SCRIPT_LIMIT)
             except MigrationError as exc:
                 raise OpenError(str(exc)) from exc
