@@ -159,6 +159,10 @@ async def test_direct_and_http_callers_write_the_same_streams_at_once(
     with start_server(["--adopt"], {"MESSAGEDB_DB_URL": genuine_url}) as server:
         token = server.default_token
         assert token is not None
+        # Not timed: a server that has just started loads its application in the background.
+        first = await Wire.connect(server.port)
+        assert (await first.request("GET", "/ready")).status == 200
+        await first.close()
         async with mdb.open(genuine_url) as other:
             namespace = await other.namespace()
             # A second server follows everything, whoever writes it.

@@ -23,12 +23,10 @@ begin
   foreach _key in array first loop
     continue when _key = any (_held);
     _left := extract(epoch from _end - clock_timestamp()) * 1000;
-    if _held <> '{}' then
-      if _left < 1 then
-        raise exception 'no lock of category hash % in time', _key using errcode = '55P03';
-      end if;
-      perform set_config('lock_timeout', _left || 'ms', true);
+    if _left < 1 then
+      raise exception 'no lock of category hash % in time', _key using errcode = '55P03';
     end if;
+    perform set_config('lock_timeout', _left || 'ms', true);
     perform pg_advisory_xact_lock(_key);
     _held := _held || _key;
   end loop;
