@@ -69,7 +69,7 @@ def available(backend: Backend, scope: Scope) -> tuple[Migration, ...]:
     """Return the migrations that this program ships, by version, which counts from 1 gapless."""
     if scope == "adopted":
         return _of_adopted(backend)
-    found = tuple(_migration(name, files) for name, files in _read(backend, scope).items())
+    found = tuple(_migration(name, files) for name, files in _folders(backend, scope).items())
     if [m.version for m in found] != list(range(1, len(found) + 1)):
         raise MigrationError(f"migrations/{backend}/{scope}: the versions do not count from 1")
     return found
@@ -82,9 +82,9 @@ def _of_adopted(backend: Backend) -> tuple[Migration, ...]:
     functions. A file under `adopted` replaces the one of the same name, or comes on top; one that
     is nothing but a comment says why there is none.
     """
-    own = _read(backend, "adopted")
+    own = _folders(backend, "adopted")
     found = []
-    for name, files in _read(backend, "namespace").items():
+    for name, files in _folders(backend, "namespace").items():
         kept = {file: text for file, text in files.items() if _OF_FUNCTIONS.search(text)}
         kept |= own.pop(name, {})
         found.append(_migration(name, {f: t for f, t in kept.items() if not _is_comment(t)}))
@@ -97,7 +97,7 @@ def _is_comment(text: str) -> bool:
     return all(line.startswith("--") for line in text.splitlines() if line.strip())
 
 
-def _read(backend: Backend, scope: Scope) -> dict[str, dict[str, str]]:
+def _folders(backend: Backend, scope: Scope) -> dict[str, dict[str, str]]:
     """Read a scope's folders in order: the name of each, and its files' names and texts."""
     folder = _root().joinpath(backend, scope)
     steps = sorted((f for f in folder.iterdir() if f.is_dir()), key=lambda f: f.name)
