@@ -101,6 +101,7 @@ SEEDS ?= 10
 soak: $(VENV)/test.stamp $(GENUINE) ## try longer: 500 random histories on every store, then SEEDS=10 storms of subscribers
 	MESSAGEDB_TEST_EXAMPLES=500 $(BIN)/python -m pytest --timeout=0 tests/contract/test_model.py $(ARGS)
 	SEEDS=$(SEEDS) SECONDS_EACH=$(or $(SECONDS_EACH),20) $(BIN)/python -m pytest -s tests/torture $(ARGS)
+	ADOPTED_MESSAGES=20000 $(BIN)/python -m pytest -s tests/postgres/test_adopt_both_sides.py
 	$(BIN)/python -m tests.torture.slow_subscribers
 	PYTHONPATH=tests $(BIN)/python -m tests.torture.long_history
 

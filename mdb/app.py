@@ -35,7 +35,7 @@ from mdb.rpc.dispatcher import Dispatcher
 from mdb.rpc.testmode import TestMode
 from mdb.settings import Settings
 from mdb.settings.urls import mask_url
-from mdb.stores.base import OpenError
+from mdb.stores.base import NotAdopted, OpenError
 
 log = logging.getLogger("mdb.app")
 
@@ -160,6 +160,7 @@ def _opened(url: str, settings: Settings) -> AbstractAsyncContextManager[Databas
         listen=settings.listen == "on",
         max_queue=settings.max_queue,
         max_queue_bytes=settings.max_queue_bytes,
+        adopt=settings.adopt,
     )
 
 
@@ -295,6 +296,13 @@ def end_process_after(seconds: float) -> None:
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
+
+
+def exit_code(error: BaseException) -> int:
+    """Return the exit code of a program that an error ended: 2 where it is called wrongly."""
+    if isinstance(error, BaseExceptionGroup):
+        return max(map(exit_code, error.exceptions))
+    return 2 if isinstance(error, NotAdopted) else 1
 
 
 def fault_lines(error: BaseException) -> list[str] | None:

@@ -50,10 +50,6 @@ MAX_UNKNOWN_PER_SECOND = 200
 # Seconds that replacing a token may take, and is not left half-way by a cancellation.
 ROTATE_LIMIT = 30.0
 
-# Stored in a digest's place where no token was made yet. No text is known whose SHA-256 is this,
-# and no request brings a digest, so it lets nobody in.
-_NO_TOKEN = bytes(32)
-
 # Seconds between two looks for what others wrote to the same database.
 POLL_INTERVAL = 0.5
 
@@ -127,7 +123,7 @@ class Database:
 
     async def _create_default(self) -> NamespaceRecord | None:
         try:
-            return await self.store.create_namespace(DEFAULT, token_digest=_NO_TOKEN)
+            return await self.store.create_namespace(DEFAULT, token_digest=tokens.NO_TOKEN)
         except NamespaceExists:
             # Someone else made it in the meantime.
             return await self.store.find_namespace(DEFAULT)
@@ -151,13 +147,18 @@ class Database:
 
         `incarnation`: this one only, not a namespace made anew under its id. Its subscribers
         are told, and writes that wait are refused. Raises `NamespaceNotFound`, and
-        `InvalidRequest` for the default namespace.
+        `InvalidRequest` for the default namespace and for one whose schema was adopted.
         """
         if namespace == DEFAULT:
             raise InvalidRequest("the namespace default cannot be deleted")
         found = await self.namespace(namespace)
         if found.gone or incarnation not in (None, found.record.incarnation):
             raise NamespaceNotFound(f"namespace {namespace} not found")
+        if found.record.adopted:
+            raise InvalidRequest(
+                f"the namespace {namespace} is in an adopted schema, which is never dropped: "
+                f"mdb ns release {namespace} lets go of it"
+            )
         # From here on no request reaches it: not by token, and not by a token checked before.
         self._forget_tokens(found)
         self._deleted.add(namespace)
@@ -273,7 +274,7 @@ class Database:
                 # Another server made it in the meantime.
                 return await self.ensure_default(token)
             return (made if token is None else None), False
-        has_token = await self.store.find_token(_NO_TOKEN) is None
+        has_token = await self.store.find_token(tokens.NO_TOKEN) is None
         if token is None and has_token:
             return None, False
         wanted = token if token is not None else tokens.make(DEFAULT)
@@ -334,6 +335,7 @@ async def open_database(
     listen: bool = True,
     max_queue: int = MAX_COUNT,
     max_queue_bytes: int = MAX_BYTES,
+    adopt: bool = False,
 ) -> AsyncGenerator[Database]:
     """Open a database for as long as the block runs; close it in order at its end.
 
@@ -349,11 +351,14 @@ async def open_database(
     `max_queue`, `max_queue_bytes`: writes that may wait in a namespace's queue, and the bytes of
     them together; beyond them writes are refused (`Overloaded`).
 
+    `adopt`: a Message DB in the place of a default namespace that is still to be made is served as
+    that, in place. Without it, it is `NotAdopted` (an `OpenError`), and nothing is touched.
+
     Raises `OpenError` with one line for the operator, `InvalidRequest` for a URL it does not know.
     Cancelled, it still closes in order, within its limits.
     """
     async with (
-        _opener(url, poll_interval, listen_url, listen=listen)() as store,
+        _opener(url, poll_interval, listen_url, listen=listen, adopt=adopt)() as store,
         trio.open_nursery() as nursery,
     ):
         database = Database(store, QueueBounds(max_queue, max_queue_bytes))
@@ -366,7 +371,7 @@ async def open_database(
 
 
 def _opener(
-    url: str, poll_interval: float, listen_url: str | None, *, listen: bool
+    url: str, poll_interval: float, listen_url: str | None, *, listen: bool, adopt: bool
 ) -> Callable[[], AbstractAsyncContextManager[Store]]:
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
@@ -385,5 +390,5 @@ def _opener(
         except ImportError as exc:
             raise OpenError(str(exc)) from exc
         watching = postgres.Watching(poll_interval, listen_url, listen)
-        return lambda: postgres.open_store(url, watching)
+        return lambda: postgres.open_store(url, watching, adopt=adopt)
     raise OpenError(f"database URL: unknown scheme {parts.scheme!r}; expected sqlite or postgresql")

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import trio
 
 from mdb.core import interchange
-from mdb.core.errors import AuthUnauthorized, MdbError, Overloaded, PayloadTooLarge
+from mdb.core.errors import AuthUnauthorized, InvalidRequest, MdbError, Overloaded, PayloadTooLarge
 from mdb.core.messages import ExportPage, Selection, StoredMessage
 from mdb.namespace import Namespace
 from mdb.stores.base import PAGE_BYTES, Importer
@@ -180,5 +180,7 @@ def check_importable(namespace: Namespace) -> None:
     """Raise what keeps an import from being begun, as far as it can be told without I/O."""
     if namespace.gone:
         raise AuthUnauthorized("the namespace was deleted")
+    if namespace.record.adopted:
+        raise InvalidRequest("an adopted schema takes no import: its other writers may write")
     if namespace.importing:
         raise Overloaded("another import into this namespace is under way", retry_after=5)

@@ -71,7 +71,7 @@ def _run(main: Callable[[], Awaitable[None]]) -> int:
     """Run a program under trio; return its exit code, and say in a line what was wrong."""
     import trio  # noqa: PLC0415  (heavy)
 
-    from mdb.app import fault_lines  # noqa: PLC0415  (heavy)
+    from mdb.app import exit_code, fault_lines  # noqa: PLC0415  (heavy)
 
     try:
         trio.run(main)
@@ -81,5 +81,5 @@ def _run(main: Callable[[], Awaitable[None]]) -> int:
             log.critical("mdb failed", exc_info=error)
         for line in lines or ():
             print(f"mdb: {line}", file=sys.stderr)
-        return 1
+        return exit_code(error)
     return 0

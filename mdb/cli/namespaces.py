@@ -1,4 +1,4 @@
-"""`mdb ns`: the namespaces of a server."""
+"""`mdb ns`: the namespaces of a server, and those that are adopted."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 
+from mdb.cli import adoption
 from mdb.cli.client import Client
 from mdb.cli.failures import UsageError
 from mdb.cli.json_argument import json_argument
@@ -141,10 +142,11 @@ def _shown(raw: bytes) -> object:
 
 def make_app() -> App:
     """Build the group of commands."""
-    app = App(name="ns", help="Create, list, show and delete namespaces.")
+    app = App(name="ns", help="Create, list, show, delete and adopt namespaces.")
     app.command(create, name="create")
     app.command(list_all, name="list")
     app.command(info, name="info")
     app.command(delete, name="delete")
     app.command(rotate_token, name="rotate-token")
+    adoption.add_to(app)
     return app

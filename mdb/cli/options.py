@@ -68,6 +68,14 @@ def flag(name: str, text: str) -> inspect.Parameter:
     )
 
 
+def option(name: str, text: str, default: str | None = None) -> inspect.Parameter:
+    """Return a command's own option with a text; `text`: its help."""
+    annotation: Any = Annotated[str if default else str | None, Parameter(help=text)]
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
+
+
 def argument(name: str, text: str) -> inspect.Parameter:
     """Return a command's own argument, a text that must be given; `text`: its help."""
     annotation: Any = Annotated[str, Parameter(help=text)]

@@ -29,6 +29,10 @@ _IN_TEXT = re.compile(r"ns_([A-Za-z0-9_-]{1,267})_[0-9A-Fa-f]{16,}")
 # Where a token stands by its name, whatever its form: it may be misspelt or percent-encoded.
 _BY_PLACE = re.compile(r"(token=|bearer\s+)(?!ns_[A-Za-z0-9_-]+_\*\*\*)[^\s&\"']+", re.IGNORECASE)
 
+# Stored in a digest's place where no token was made yet. No text is known whose SHA-256 is this,
+# and no request brings a digest, so it lets nobody in.
+NO_TOKEN = bytes(32)
+
 
 @dataclass(frozen=True, slots=True)
 class Token:

@@ -89,6 +89,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             extra=_SECRET,
         ),
     ] = None
+    adopt: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Serve a Message DB that is found at the first start in the Postgres schema "
+                "message_store as the default namespace, in place."
+            )
+        ),
+    ] = False
     data_dir: Annotated[
         str, Meta(min_length=1, description="Directory of the SQLite files, made if need be.")
     ] = "./data"

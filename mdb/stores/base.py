@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
+from actors import Deferred
 from mdb.core.messages import (
     Append,
     CategoryInfo,
@@ -41,6 +42,10 @@ POKES_WINDOW = 100_000
 
 class OpenError(Exception):
     """A store can't be opened. The message is one line for the operator."""
+
+
+class NotAdopted(OpenError):
+    """There are messages of somebody else where the default namespace's should be."""
 
 
 class StoreStatistics(msgspec.Struct, frozen=True):
@@ -103,8 +108,10 @@ class NamespaceStore(Protocol):
     async def open(self) -> None:
         """Make the write side ready. Raises `actors.Unavailable`."""
 
-    async def commit(self, questions: Sequence[Append]) -> Sequence[Outcome]:
+    async def commit(self, questions: Sequence[Append]) -> Sequence[Outcome | Deferred]:
         """Write the batch in one transaction; each `Append` has its own outcome.
+
+        `actors.DEFERRED` for one that must wait for somebody else's lock: it is tried again.
 
         Durable when it returns. Raises `actors.Unavailable` (nothing was written, nor will be),
         `actors.OutcomeUnknown` (it may stand or come to stand), or another error after which

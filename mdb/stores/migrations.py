@@ -1,7 +1,8 @@
 """Migrations: what is there, what was applied, and what remains to be done.
 
 A migration is a folder `migrations/<backend>/<metadata|namespace>/NNN_slug/` of `.sql` files, one
-object a file, run in the order of their names. Each database keeps a table `schema_migrations`
+object a file, run in the order of their names. The scope `adopted` (of Postgres) is made of the
+namespaces' migrations, see `_of_adopted`. Each database keeps a table `schema_migrations`
 with version, name, checksum and time. This module decides; the stores read that table, take the
 lock, and run the scripts.
 """
@@ -9,7 +10,8 @@ lock, and run the scripts.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -19,7 +21,10 @@ from typing import Literal, TypeAlias
 import msgspec
 
 Backend: TypeAlias = Literal["sqlite", "postgres"]
-Scope: TypeAlias = Literal["metadata", "namespace"]
+Scope: TypeAlias = Literal["metadata", "namespace", "adopted"]
+
+# A script that creates its object where this server's functions are, not where the messages are.
+_OF_FUNCTIONS = re.compile(r"^create (function|type) \{functions\}\.", re.MULTILINE)
 
 
 class MigrationError(Exception):
@@ -62,18 +67,51 @@ def _root() -> Traversable:
 @cache
 def available(backend: Backend, scope: Scope) -> tuple[Migration, ...]:
     """Return the migrations that this program ships, by version, which counts from 1 gapless."""
-    folder = _root().joinpath(backend, scope)
-    steps = sorted((f for f in folder.iterdir() if f.is_dir()), key=lambda f: f.name)
-    found = tuple(_read(step) for step in steps)
+    if scope == "adopted":
+        return _of_adopted(backend)
+    found = tuple(_migration(name, files) for name, files in _folders(backend, scope).items())
     if [m.version for m in found] != list(range(1, len(found) + 1)):
         raise MigrationError(f"migrations/{backend}/{scope}: the versions do not count from 1")
     return found
 
 
-def _read(folder: Traversable) -> Migration:
-    number, _, slug = folder.name.partition("_")
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    scripts = tuple((f.name, f.read_text(encoding="utf-8")) for f in files)
+def _of_adopted(backend: Backend) -> tuple[Migration, ...]:
+    """Make the migrations of what serves an adopted schema, in a schema beside it.
+
+    They are those of a namespace, with those of their files that create something in the schema of
+    functions. A file under `adopted` replaces the one of the same name, or comes on top; one that
+    is nothing but a comment says why there is none.
+    """
+    own = _folders(backend, "adopted")
+    found = []
+    for name, files in _folders(backend, "namespace").items():
+        kept = {file: text for file, text in files.items() if _OF_FUNCTIONS.search(text)}
+        kept |= own.pop(name, {})
+        found.append(_migration(name, {f: t for f, t in kept.items() if not _is_comment(t)}))
+    if own:
+        raise MigrationError(f"migrations/{backend}/adopted: no namespace's has {', '.join(own)}")
+    return tuple(found)
+
+
+def _is_comment(text: str) -> bool:
+    return all(line.startswith("--") for line in text.splitlines() if line.strip())
+
+
+def _folders(backend: Backend, scope: Scope) -> dict[str, dict[str, str]]:
+    """Read a scope's folders in order: the name of each, and its files' names and texts."""
+    folder = _root().joinpath(backend, scope)
+    steps = sorted((f for f in folder.iterdir() if f.is_dir()), key=lambda f: f.name)
+    return {
+        step.name: {
+            f.name: f.read_text(encoding="utf-8") for f in step.iterdir() if f.name.endswith(".sql")
+        }
+        for step in steps
+    }
+
+
+def _migration(folder: str, files: Mapping[str, str]) -> Migration:
+    number, _, slug = folder.partition("_")
+    scripts = tuple(sorted(files.items()))
     digest = hashlib.sha256()
     for name, text in scripts:
         for part in (name, text):

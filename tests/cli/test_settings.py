@@ -59,6 +59,7 @@ def test_every_setting_can_be_set_in_the_environment(name: str) -> None:
         "listen": "OFF",
         "listen_url": "postgresql://h/x",
         "test_mode": "true",
+        "adopt": "true",
         "cors_origin": "https://example.com",
         "log_level": "WARNING",
         "log_format": "text",

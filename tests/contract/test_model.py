@@ -170,14 +170,16 @@ async def agree(database, sequence):
             await read_and_compare(namespace, model, *step)
     await compare_whole(namespace, model)
     await namespace.store.close()
-    await database.delete_namespace(namespace.id)
+    if not namespace.record.adopted:
+        await database.delete_namespace(namespace.id)
 
 
-async def try_many(url):
+async def try_many(url, prepare=lambda _database: None, examples=EXAMPLES):
     """Open the database once; hypothesis, which is not async, runs in a thread beside it."""
     async with mdb.open(url) as database:
+        prepare(database)
 
-        @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
         @given(steps)
         def run(sequence):
             trio.from_thread.run(agree, database, sequence)

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from mdb.core.messages import AllQuery, CategoryQuery, Follow, NamespaceRecord, StreamQuery
-from mdb.stores.postgres import PostgresStore, reads, writes
+from mdb.core.messages import AllQuery, Append, CategoryQuery, Follow, NamespaceRecord, StreamQuery
+from mdb.stores.postgres import PostgresStore, adopted_writes, reads, writes
 from mdb.stores.postgres.namespace import PostgresNamespace
+from mdb.stores.postgres.schemas import functions_schema
 from mdb.stores.postgres.sql import NamespaceQueries
-from tests.postgres.helpers import one
+from tests.contract.adopted import adopt_all
+from tests.postgres.helpers import digest, one
 
 VISITS = """
     select coalesce(seq_scan, 0) as scans, coalesce(idx_scan, 0) as looks,
@@ -33,11 +35,28 @@ async def counted(
     async def run(session: Any) -> tuple[int, int, int]:
         async with session.raw.transaction():
             before = await session.raw.fetchrow(VISITS, table)
-            await work(session, NamespaceQueries(record.location))
+            await work(session, NamespaceQueries(record.location, functions_schema(record)))
             after = await session.raw.fetchrow(VISITS, table)
         return tuple(b - a for a, b in zip(before, after, strict=True))
 
     return await store._pool.run("write", run, schema=record.location, limit=60)
+
+
+async def commit(session: Any, queries: Any, batch: list[Append]) -> None:
+    if queries.adopted:
+        await adopted_writes.commit(
+            session, queries, batch, writes.Attempt(), adopted_writes.Deferrals()
+        )
+    else:
+        await writes.commit(session, queries, batch, writes.Attempt())
+
+
+@pytest.fixture(params=["own", "adopted"])
+async def record(request: pytest.FixtureRequest, store: PostgresStore) -> NamespaceRecord:
+    """A namespace of ours, and a genuine Message DB with that one's indexes."""
+    if request.param == "adopted":
+        adopt_all(store)
+    return await store.create_namespace("tenant", token_digest=digest("tenant"))
 
 
 @pytest.mark.parametrize("batch", [1, 10])
@@ -47,15 +66,13 @@ async def test_the_first_thousand_writes_cost_what_the_next_thousand_cost(
     async def thousand(session: Any, queries: Any) -> None:
         for n in range(1000 // batch):
             appends = [one(f"account-{(n * batch + k) % 50}") for k in range(batch)]
-            await writes.commit(session, queries, appends, writes.Attempt())
+            await commit(session, queries, appends)
 
     # Positions are looked up in streams that are there, both times.
     await counted(
         store,
         record,
-        lambda s, q: writes.commit(
-            s, q, [one(f"account-{k}") for k in range(50)], writes.Attempt()
-        ),
+        lambda s, q: commit(s, q, [one(f"account-{k}") for k in range(50)]),
     )
     first = await counted(store, record, thousand)
     second = await counted(store, record, thousand)
@@ -75,7 +92,7 @@ async def test_reads_go_along_an_index_and_stop_at_their_limit(
                 else one(f"b-{n}")
                 for n in range(500)
             ]
-            await writes.commit(session, queries, batch, writes.Attempt())
+            await commit(session, queries, batch)
 
     # The plans are made while there is nothing, as in every new namespace.
     queries: list[tuple[Any, int]] = [

@@ -18,6 +18,7 @@ from mdb.stores.postgres.bridge import open_bridge
 from mdb.stores.postgres.connect import Connector, first_connection, parse_url
 from mdb.stores.postgres.faults import Lost, one_line
 from mdb.stores.postgres.migrate import applied
+from mdb.stores.postgres.schemas import functions_schema
 from mdb.stores.postgres.session import Row, Session
 from mdb.stores.postgres.sql import REGISTRY_SCHEMA, NamespaceQueries, registry_query
 
@@ -99,10 +100,11 @@ async def _namespace(session: Session, record: NamespaceRecord) -> NamespaceChec
 
 
 async def _rows(session: Session, record: NamespaceRecord) -> NamespaceChecked:
-    queries = NamespaceQueries(record.location)
+    functions = functions_schema(record)
+    queries = NamespaceQueries(record.location, functions)
     fetch = partial(session.raw.fetch, timeout=_QUERY_LIMIT)
     ((messages, streams, head),) = await fetch(queries["check_counts"])
-    problems = [] if record.adopted else await _schema(session, "namespace", record.location)
+    problems = await _schema(session, "adopted" if record.adopted else "namespace", functions)
     problems += await _indexes(session, record.location)
     ((given,),) = await fetch(queries["check_sequence"])
     # The snapshot is older than the sequence's state: writers only ever move that upwards.

@@ -73,7 +73,7 @@ async def _drive(coroutine: Coroutine[Any, Any, T]) -> T:
         except StopIteration as end:
             value: T = end.value
             return value
-        except asyncio.CancelledError:
+        except asyncio.CancelledError:  # noqa: ASYNC103  (`cancel` raises trio's)
             if cancel is None:
                 raise
             cancel()

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from mdb.core.messages import NamespaceRecord
-from mdb.stores.migrations import Applied, Migration, available, pending
+from mdb.stores.migrations import Applied, Migration, Scope, available, pending
 from mdb.stores.postgres.faults import Gone
+from mdb.stores.postgres.schemas import functions_schema
 from mdb.stores.postgres.session import Session
 from mdb.stores.postgres.sql import REGISTRY_SCHEMA, fill, registry_query
 
@@ -42,8 +43,8 @@ async def migrate_namespace(session: Session, record: NamespaceRecord) -> int:
 
     Raises `Gone` where the namespace is no more, and `MigrationError`.
     """
-    schema, where = record.location, f"namespace {record.id}"
-    shipped = available("postgres", "namespace")
+    schema, where = functions_schema(record), f"namespace {record.id}"
+    shipped = available("postgres", _scope(record))
     held = await applied(session, schema)
     if not held:
         raise Gone  # it was created with all that its server knew of
@@ -56,22 +57,36 @@ async def migrate_namespace(session: Session, record: NamespaceRecord) -> int:
         if not await session.raw.fetchval(lock, UUID(record.incarnation)):
             raise Gone
         todo = pending(shipped, await applied(session, schema), where)
-        await _apply(session, schema, todo)
+        await _apply(session, record.location, todo, schema)
     return len(todo)
 
 
-async def install(session: Session, schema: str) -> None:
-    """Create a namespace's schema. Call it inside a transaction; nobody else knows the name yet."""
-    await _apply(session, schema, available("postgres", "namespace"))
+async def install(session: Session, record: NamespaceRecord) -> None:
+    """Create a namespace's schema, or what serves the one that it adopts.
+
+    Call it inside a transaction; nobody else knows the name yet.
+    """
+    todo = available("postgres", _scope(record))
+    await _apply(session, record.location, todo, functions_schema(record))
 
 
-async def _apply(session: Session, schema: str, todo: Sequence[Migration]) -> None:
+def _scope(record: NamespaceRecord) -> Scope:
+    return "adopted" if record.adopted else "namespace"
+
+
+async def _apply(
+    session: Session, schema: str, todo: Sequence[Migration], functions: str | None = None
+) -> None:
+    """Run scripts on a schema. `functions`: where they put what isn't Message DB's, if elsewhere.
+
+    The migrations are noted for that schema, which is the one that they changed.
+    """
     for migration in todo:
         for _name, text in migration.scripts:
-            await session.raw.execute(fill(text, schema), timeout=SCRIPT_LIMIT)
+            await session.raw.execute(fill(text, schema, functions), timeout=SCRIPT_LIMIT)
         await session.raw.execute(
             registry_query("migration_insert"),
-            schema,
+            functions or schema,
             migration.version,
             migration.name,
             migration.checksum,

@@ -11,8 +11,8 @@ import asyncpg
 import msgspec
 import trio
 
-from actors import OutcomeUnknown, Unavailable
-from mdb.core.errors import AuthUnauthorized, BackendUnavailable
+from actors import Deferred, OutcomeUnknown, Unavailable
+from mdb.core.errors import AuthUnauthorized, BackendUnavailable, InvalidRequest
 from mdb.core.messages import (
     AllQuery,
     Append,
@@ -31,13 +31,15 @@ from mdb.core.messages import (
 )
 from mdb.stores.base import POKES_WINDOW, Importer, Joining
 from mdb.stores.migrations import MigrationError
-from mdb.stores.postgres import exports, reads, registry, settled, writes
+from mdb.stores.postgres import adopted_writes, exports, reads, registry, settled, writes
 from mdb.stores.postgres.faults import Gone, Lost, may_be_gone, reading, writing
 from mdb.stores.postgres.importer import importing
 from mdb.stores.postgres.joining import join
 from mdb.stores.postgres.migrate import SCRIPT_LIMIT, migrate_namespace
 from mdb.stores.postgres.news import News
 from mdb.stores.postgres.pool import Kind, Pool
+from mdb.stores.postgres.schemas import functions_schema
+from mdb.stores.postgres.session import Session
 from mdb.stores.postgres.settled import Settled
 from mdb.stores.postgres.sql import NamespaceQueries
 
@@ -77,7 +79,9 @@ class PostgresNamespace:
         self._looking = trio.Lock()
         self._begun = 0  # looks at the settled head
         self._looked = 0  # the last one of them that succeeded
-        self._queries = NamespaceQueries(record.location)
+        self._functions = functions_schema(record)
+        self._queries = NamespaceQueries(record.location, self._functions)
+        self._deferrals = adopted_writes.Deferrals()
         self._migrated = False
         self._migrating = trio.Lock()
         self._attempt = writes.Attempt()
@@ -89,25 +93,36 @@ class PostgresNamespace:
         """Ask the database something. See `NamespaceStore.open`."""
         try:
             with writing():
-                await self._run("write", registry.schema_exists, self.record.location)
+                await self._run("write", registry.schema_exists, self._functions)
         except AuthUnauthorized:
             return  # deleted: every write will be told so
         except BackendUnavailable as exc:
             raise Unavailable(exc.message) from exc
 
-    async def commit(self, questions: Sequence[Append]) -> Sequence[Outcome]:
+    async def commit(self, questions: Sequence[Append]) -> Sequence[Outcome | Deferred]:
         """Write a batch. See `NamespaceStore.commit`."""
         await self._wait_for_move()
         self._attempt = attempt = writes.Attempt()
         try:
             with writing():
-                outcomes = await self._transact(writes.commit, questions, COMMIT_LIMIT)
+                outcomes = await self._transact(self._commit, questions, COMMIT_LIMIT)
         except Unavailable as exc:
             if attempt.sent and isinstance(exc.__cause__, Lost):
                 raise OutcomeUnknown(f"the connection was lost: {exc.__cause__}") from exc
             raise
         self._tell(outcomes)
         return outcomes
+
+    async def _commit(
+        self,
+        session: Session,
+        queries: NamespaceQueries,
+        batch: Sequence[Append],
+        attempt: writes.Attempt,
+    ) -> Sequence[Outcome | Deferred]:
+        if self.record.adopted:
+            return await adopted_writes.commit(session, queries, batch, attempt, self._deferrals)
+        return await writes.commit(session, queries, batch, attempt)
 
     async def settle(self, questions: Sequence[Append]) -> Sequence[Outcome | None]:
         """Find out what became of a batch. See `NamespaceStore.settle`."""
@@ -117,7 +132,7 @@ class PostgresNamespace:
         self._tell(found)
         return found
 
-    def _tell(self, outcomes: Sequence[Outcome | None]) -> None:
+    def _tell(self, outcomes: Sequence[Outcome | Deferred | None]) -> None:
         if any(isinstance(outcome, Written) for outcome in outcomes):
             self._news.tell(self.record.location)
 
@@ -149,7 +164,13 @@ class PostgresNamespace:
     # Imports. Any task, one import at a time.
 
     def begin_import(self) -> AbstractAsyncContextManager[Importer]:
-        """Stage an import. See `NamespaceStore.begin_import`."""
+        """Stage an import. See `NamespaceStore.begin_import`.
+
+        Raises `InvalidRequest` for an adopted schema, whose other writers nothing would stop: they
+        draw global positions of their own meanwhile.
+        """
+        if self.record.adopted:
+            raise InvalidRequest("an adopted schema takes no import: its other writers may write")
         return importing(self._pool, self._queries, self._moving, self.migrate)
 
     @contextmanager
@@ -163,7 +184,14 @@ class PostgresNamespace:
             self._moved = None
 
     async def joining(self) -> Joining:
-        """Return what writes inside a transaction of the caller's. See `NamespaceStore.joining`."""
+        """Return what writes inside a transaction of the caller's. See `NamespaceStore.joining`.
+
+        Not for an adopted schema, where Message DB's own `write_message` does that.
+        """
+        if self.record.adopted:
+            raise InvalidRequest(
+                "the namespace's schema is adopted: call its write_message in the transaction"
+            )
         with reading():
             await self.migrate()
         return partial(join, self.record, self._queries)
@@ -279,7 +307,8 @@ class PostgresNamespace:
         raise Gone from fault
 
     async def _exists(self) -> bool:
-        schema = self.record.location
+        # Of an adopted one what served it is dropped when it is released.
+        schema = self._functions
         return await self._pool.run(
             "read", registry.schema_exists, schema, schema=schema, limit=READ_LIMIT
         )

@@ -9,9 +9,9 @@ import asyncpg
 
 from mdb.core.errors import NamespaceExists, NamespaceNotFound
 from mdb.core.messages import NamespaceRecord
-from mdb.stores.base import OpenError
+from mdb.stores.postgres.adoption import not_adopted
 from mdb.stores.postgres.migrate import install
-from mdb.stores.postgres.schemas import schema_name
+from mdb.stores.postgres.schemas import DEFAULT_SCHEMA, own_schema_name, schema_name
 from mdb.stores.postgres.session import Row, Session
 from mdb.stores.postgres.sql import NamespaceQueries, fill, registry_query
 
@@ -38,11 +38,14 @@ async def create(  # noqa: PLR0917  (called through the pool, which passes posit
 ) -> NamespaceRecord:
     """Create a namespace, its schema and its token in one transaction. Raises `NamespaceExists`.
 
-    Raises `OpenError` where somebody else's messages are in the schema that it should have, which
+    Raises `NotAdopted` where somebody else's messages are in the schema that it should have, which
     can only be the default namespace's `message_store`.
     """
-    schema = schema_name(namespace, incarnation)
     raw = session.raw
+    schema = schema_name(namespace, incarnation)
+    if schema == DEFAULT_SCHEMA and await raw.fetchval(registry_query("schema_taken"), schema):
+        # Another namespace has adopted it.
+        schema = own_schema_name(namespace, incarnation)
     try:
         async with raw.transaction():
             # First the name: whoever creates the same waits here, and then finds it taken.
@@ -55,22 +58,20 @@ async def create(  # noqa: PLR0917  (called through the pool, which passes posit
                 metadata,
             )
             await raw.execute(registry_query("token_insert"), token_digest, incarnation)
-            if await raw.fetchval(registry_query("messages_exist"), schema):
-                raise OpenError(
-                    f"the schema {schema} exists already and was not made by mdb: "
-                    f"the namespace {namespace} needs it"
-                )
-            await install(session, schema)
+            if await raw.fetchval(registry_query("log_exists"), schema):
+                raise await not_adopted(session)
+            record = NamespaceRecord(
+                id=namespace,
+                incarnation=str(incarnation),
+                location=schema,
+                created_at=row["created_at"],
+                description=description,
+                metadata=row["metadata"],
+            )
+            await install(session, record)
     except asyncpg.UniqueViolationError as exc:
         raise NamespaceExists(f"namespace {namespace} exists") from exc
-    return NamespaceRecord(
-        id=namespace,
-        incarnation=str(incarnation),
-        location=schema,
-        created_at=row["created_at"],
-        description=description,
-        metadata=row["metadata"],
-    )
+    return record
 
 
 async def bury(session: Session, record: NamespaceRecord) -> int:

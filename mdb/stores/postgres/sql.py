@@ -39,6 +39,11 @@ class NamespaceQueries:
         self.schema = schema
         self._functions = functions
 
+    @property
+    def adopted(self) -> bool:
+        """Whether the schema is somebody else's, whose locks are of categories."""
+        return self._functions not in {None, self.schema}
+
     def __getitem__(self, name: str) -> str:
         """Return a query by its file's name."""
         return fill(_TEXTS[name], self.schema, self._functions)

@@ -15,7 +15,7 @@ from mdb.core.errors import AuthUnauthorized, BackendUnavailable, MdbError, Name
 from mdb.core.messages import NamespaceRecord
 from mdb.stores.base import OpenError, StoreStatistics, Watched
 from mdb.stores.migrations import MigrationError
-from mdb.stores.postgres import registry
+from mdb.stores.postgres import adoption, registry
 from mdb.stores.postgres.bridge import open_bridge
 from mdb.stores.postgres.connect import Address, Connector, first_connection, parse_url
 from mdb.stores.postgres.faults import Lost, one_line, reading
@@ -23,6 +23,7 @@ from mdb.stores.postgres.migrate import SCRIPT_LIMIT, migrate_registry
 from mdb.stores.postgres.namespace import PostgresNamespace
 from mdb.stores.postgres.news import News
 from mdb.stores.postgres.pool import Pool
+from mdb.stores.postgres.schemas import DEFAULT_NAMESPACE, DEFAULT_SCHEMA
 from mdb.stores.postgres.session import Session
 from mdb.stores.postgres.signals import Listener, Notifier
 from mdb.stores.postgres.sql import REGISTRY_SCHEMA, registry_query
@@ -45,9 +46,10 @@ class PostgresStore:
 
     backend: Literal["sqlite", "postgres"] = "postgres"
 
-    def __init__(self, pool: Pool, news: News | None = None) -> None:
-        """No I/O. `news`: for the watch, which `watched_by` then names."""
+    def __init__(self, pool: Pool, news: News | None = None, *, adopt: bool = False) -> None:
+        """No I/O. `news`: for the watch, which `watched_by` names. `adopt`: see `open_store`."""
         self._pool = pool
+        self._adopt = adopt
         self._news = news or News()
         self._watch: Watch | None = None
         self._namespaces: dict[str, PostgresNamespace] = {}
@@ -89,10 +91,14 @@ class PostgresStore:
     ) -> NamespaceRecord:
         """Create a namespace. See `Store.create_namespace`.
 
-        Raises `OpenError` where the default namespace's schema is somebody else's.
+        Raises `NotAdopted` where the default namespace's schema is somebody else's.
         """
         incarnation = uuid4()
         try:
+            if self._adopt and namespace == DEFAULT_NAMESPACE and await self._is_adoptable():
+                return await self._change(
+                    adoption.adopt, namespace, incarnation, token_digest, DEFAULT_SCHEMA
+                )
             return await self._change(
                 registry.create, namespace, incarnation, token_digest, description, metadata
             )
@@ -103,6 +109,10 @@ class PostgresStore:
         if found is not None and found.incarnation == str(incarnation):
             return found
         raise fault
+
+    async def _is_adoptable(self) -> bool:
+        """Whether the default namespace's place holds messages that nobody has adopted."""
+        return await self._ask(adoption.has_foreign_messages)
 
     async def delete_namespace(self, record: NamespaceRecord) -> tuple[int, int]:
         """Delete a namespace. See `Store.delete_namespace`. Its actor must have stopped."""
@@ -202,13 +212,15 @@ def _listen_address(address: Address, watching: Watching) -> Address | None:
 
 @asynccontextmanager
 async def open_store(
-    url: str, watching: Watching = POLLING_AND_LISTENING
+    url: str, watching: Watching = POLLING_AND_LISTENING, *, adopt: bool = False
 ) -> AsyncGenerator[PostgresStore]:
     """Connect to a database; the registry is created, or brought up to date.
 
-    `url`: see `connect.parse_url`. `watching`: how it learns of what others write. The namespaces'
-    schemas are brought up to date when they are first used. Raises `OpenError` with one line for
-    the operator. The store works for any task, wherever it was started, until the block ends.
+    `url`: see `connect.parse_url`. `watching`: how it learns of what others write. `adopt`: where
+    the default namespace is still to be made and a Message DB is in its place, that is adopted;
+    else it is `NotAdopted`, and nothing is touched. The namespaces' schemas are brought up to date
+    when they are first used. Raises `OpenError` with one line for the operator. The store works for
+    any task, wherever it was started, until the block ends.
     """
     address = parse_url(url)
     async with open_bridge() as bridge:
@@ -218,13 +230,14 @@ async def open_store(
         pool.add(session)
         try:
             try:
+                await bridge.call(adoption.check_first_start, session, adopt, limit=QUERY_LIMIT)
                 await bridge.call(migrate_registry, session, limit=SCRIPT_LIMIT)
             except MigrationError as exc:
                 raise OpenError(str(exc)) from exc
             except (Lost, asyncpg.PostgresError) as exc:
                 raise OpenError(f"the registry cannot be set up: {one_line(exc)}") from exc
             news = News()
-            store = PostgresStore(pool, news)
+            store = PostgresStore(pool, news, adopt=adopt)
             notifier = Notifier(bridge, connector, news)
             at = _listen_address(address, watching)
             listener = None

@@ -84,28 +84,30 @@ def function_of(batch: Sequence[Append], *, look_up: bool) -> tuple[str, tuple[A
     `look_up`: also for the ids that this server made.
     """
     if _is_one(batch):
-        return "write_one", _one(batch[0], look_up)
-    return "write_messages", _many(batch, look_up)
+        return "write_one", one(batch[0], look_up)
+    return "write_messages", many(batch, look_up)
 
 
 def outcomes_of(batch: Sequence[Append], row: Row) -> list[Outcome]:
     """Return an outcome for each write of a batch: what the row of its query says."""
     if _is_one(batch):
-        return [_outcome_of_one(batch[0], row)]
-    return _outcomes_of_many(batch, row)
+        return [outcome_of_one(batch[0], row)]
+    return outcomes_of_many(batch, row)
 
 
 def _is_one(batch: Sequence[Append]) -> bool:
-    return len(batch) == 1 and _is_single(batch[0])
+    return len(batch) == 1 and is_single(batch[0])
 
 
-def _is_single(append: Append) -> bool:
+def is_single(append: Append) -> bool:
+    """Tell whether `write_one` is enough for a write."""
     if len(append.messages) != 1 or len(append.expect) > 1:
         return False
     return not append.expect or append.expect[0][0] == append.messages[0].stream
 
 
-def _one(append: Append, look_up: bool) -> tuple[Any, ...]:
+def one(append: Append, look_up: bool) -> tuple[Any, ...]:
+    """Return the arguments of `write_one`. `look_up`: its id, too, may be stored."""
     message = append.messages[0]
     return (
         UUID(message.id),
@@ -118,7 +120,8 @@ def _one(append: Append, look_up: bool) -> tuple[Any, ...]:
     )
 
 
-def _many(batch: Sequence[Append], look_up: bool) -> tuple[Any, ...]:
+def many(batch: Sequence[Append], look_up: bool) -> tuple[Any, ...]:
+    """Return the arguments of `write_messages`. `look_up`: every id may be stored."""
     numbered = [(n, m) for n, append in enumerate(batch, 1) for m in append.messages]
     expected = [(n, s, v) for n, append in enumerate(batch, 1) for s, v in append.expect]
     return (
@@ -135,7 +138,8 @@ def _many(batch: Sequence[Append], look_up: bool) -> tuple[Any, ...]:
     )
 
 
-def _outcome_of_one(append: Append, row: Row) -> Outcome:
+def outcome_of_one(append: Append, row: Row) -> Outcome:
+    """Say what the row of `write_one` means."""
     message = append.messages[0]
     match row["outcome"]:
         case 0:
@@ -155,7 +159,8 @@ def _repeated(append: Append, positions: tuple[tuple[int, int], ...]) -> Written
     return Written(positions, repeated=any(m.own_id for m in append.messages))
 
 
-def _outcomes_of_many(batch: Sequence[Append], row: Row) -> list[Outcome]:
+def outcomes_of_many(batch: Sequence[Append], row: Row) -> list[Outcome]:
+    """Say what the row of `write_messages` means."""
     everything = list(zip(row["positions"], row["global_positions"], strict=True))
     judged = row["outcomes"]
     head: int = row["head"]
@@ -189,7 +194,8 @@ async def settle(
 
     First the session that was at it is ended, if it is still there: a statement that still lies
     unread in the server's socket would be carried out after the look. Then the namespace's lock is
-    waited for, and only then looked. Raises `TimeoutError` where the old session does not end.
+    waited for (in an adopted schema those of the batch's categories, one by one), and only then
+    looked. Raises `TimeoutError` where the old session does not end.
     """
     old = attempt.by
     if old is not None:
@@ -197,6 +203,8 @@ async def settle(
         if not ended:
             raise TimeoutError(f"session {old.pid}, whose commit broke off, does not end")
     messages = [m for append in batch for m in append.messages]
+    if queries.adopted:
+        await session.row(queries["settle_await"], [m.stream for m in messages])
     async with session.raw.transaction():
         await session.row(queries["settle_begin"])
         rows = await session.fetch(

@@ -1,2 +1,2 @@
 -- The last position of a stream, or null: name.
-select {schema}.stream_version($1)
+select {functions}.stream_version($1)

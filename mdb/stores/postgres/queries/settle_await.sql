@@ -1,0 +1,1 @@
+select {functions}.await_categories($1)
