@@ -31,7 +31,7 @@ from mdb.core.messages import (
     StreamInfo,
 )
 from mdb.stores.base import Importer
-from mdb.stores.sqlite import exports, reads, writes
+from mdb.stores.sqlite import exports, reads, staging, writes
 from mdb.stores.sqlite.connect import reading, writing
 from mdb.stores.sqlite.importer import Source, importing
 from mdb.stores.sqlite.workers import Workers
@@ -206,6 +206,10 @@ class SqliteNamespace:
     ) -> ExportPage:
         """Read a page of an export. See `NamespaceStore.export_page`."""
         return await self._read(lambda db: exports.export_page(db, selection, after, upto, limit))
+
+    async def import_source(self) -> str | None:
+        """See `NamespaceStore.import_source`."""
+        return await self._read(staging.import_source)
 
     async def message_count(self) -> int:
         """Count messages. See `NamespaceStore.message_count`."""
