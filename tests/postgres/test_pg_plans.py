@@ -131,6 +131,7 @@ async def test_reads_go_along_an_index_and_stop_at_their_limit(
         assert fetched <= 40, follow
 
 
+@pytest.mark.parametrize("record", ["own"], indirect=True)  # an adopted one takes no import
 async def test_an_import_looks_up_where_each_of_its_streams_stands_and_reads_no_more(
     store: PostgresStore, record: NamespaceRecord, namespace: PostgresNamespace
 ) -> None:
