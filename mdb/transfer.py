@@ -12,10 +12,10 @@ import trio
 
 from mdb.core import interchange
 from mdb.core.errors import AuthUnauthorized, InvalidRequest, MdbError, Overloaded, PayloadTooLarge
-from mdb.core.messages import ExportPage, Selection, StoredMessage
+from mdb.core.messages import ExportPage, Part, Selection, StoredMessage
 from mdb.namespace import Namespace
 from mdb.stores.base import PAGE_BYTES, Importer
-from mdb.stores.continuity import too_low
+from mdb.stores.continuity import closed, too_low
 
 # Messages looked at for one page of an export, and staged at a time by an import.
 PAGE_MESSAGES = 1000
@@ -68,13 +68,16 @@ class Import:
     error the import is over.
     """
 
-    def __init__(self, namespace: Namespace, importer: Importer, limit: int) -> None:
+    def __init__(
+        self, namespace: Namespace, importer: Importer, limit: int, part: Part | None
+    ) -> None:
         """Made by `importing`."""
         self.imported = 0
         self.position = 0
         self._namespace = namespace
         self._importer = importer
         self._limit = limit
+        self._part = part
         self._longest = limit * _LINE_FACTOR + _LINE_EXTRA
         self._rest = b""
         self._line = 0
@@ -107,14 +110,15 @@ class Import:
         rest, self._rest = self._rest, b""
         await self._take(rest)
         await self._flush()
-        if not self.imported:
+        if not self.imported and self._part is None:
             return
         upto = 0
         try:
-            await self._importer.move()
+            await self._importer.move(self._part)
             upto = self.position
         finally:
-            self._namespace.feed.note_import(upto)
+            if self.imported:
+                self._namespace.feed.note_import(upto)
 
     async def _take(self, line: bytes) -> None:
         self._line += 1
@@ -160,18 +164,24 @@ class Import:
 
 @asynccontextmanager
 async def importing(
-    namespace: Namespace, *, limit: int = MESSAGE_BYTES
+    namespace: Namespace, *, limit: int = MESSAGE_BYTES, part: Part | None = None
 ) -> AsyncGenerator[Import, None]:
     """Import into a namespace for as long as the block runs: what is not finished leaves nothing.
 
-    `limit`: bytes of data and metadata that one message may have. Raises `Overloaded` while
-    another import into this namespace is under way, `BackendUnavailable`, `BackendError`.
+    `limit`: bytes of data and metadata that one message may have. `part`: it is one of several
+    that keep the namespace closed to other writes from the first to the last. Raises `Overloaded`
+    while another import into this namespace is under way, `BackendUnavailable`, `BackendError`.
     """
     check_importable(namespace)
     namespace.importing = True
     try:
+        if part is None:
+            # Judged again when it is moved; said now, it may spare a long upload.
+            source = await namespace.store.import_source()
+            if source is not None:
+                raise closed(source)
         async with namespace.store.begin_import() as importer:
-            yield Import(namespace, importer, limit)
+            yield Import(namespace, importer, limit, part)
     finally:
         namespace.importing = False
 

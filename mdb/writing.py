@@ -30,6 +30,7 @@ from mdb.core.errors import (
 from mdb.core.messages import (
     MAX_MESSAGES_PER_WRITE,
     Append,
+    Closed,
     IdConflict,
     NamespaceRecord,
     NewMessage,
@@ -39,6 +40,7 @@ from mdb.core.messages import (
 )
 from mdb.core.versions import merge_expected
 from mdb.message import Message, WriteResult
+from mdb.stores.continuity import closed
 
 
 class QueueBounds(msgspec.Struct, frozen=True):
@@ -310,6 +312,8 @@ def checked(append: Append, outcome: Outcome) -> Written:
     match outcome:
         case Written():
             return outcome
+        case Closed():
+            raise closed()
         case VersionConflict(stream, expected, actual):
             raise StreamVersionConflict(stream, expected, actual)
         case IdConflict(message_id):

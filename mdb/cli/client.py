@@ -225,16 +225,36 @@ class _Answering:
         return True
 
     def is_waiting(self) -> bool:
-        """Tell whether something of the answer has arrived."""
-        return not self._ended and bool(select.select([self._socket], [], [], 0)[0])
+        """Tell whether something of the answer's body has arrived.
 
-    def some(self) -> bytes:
-        """Wait for the next piece of the answer; empty at its end."""
+        Its head alone comes long before: who waited there for more would send nothing meanwhile.
+        """
+        if self._ended:
+            return False
+        if self._response is None and not select.select([self._socket], [], [], 0)[0]:
+            return False
+        # The end of a piece that was read already may still stand before the next one.
+        return bool(self._arrived(self._head()).strip(b"\r\n"))
+
+    def _arrived(self, response: http.client.HTTPResponse) -> bytes:
+        self._socket.settimeout(0)
+        try:
+            return response.fp.peek(1)
+        except ssl.SSLWantReadError:
+            return b""
+        finally:
+            self._socket.settimeout(self._target.timeout)
+
+    def _head(self) -> http.client.HTTPResponse:
         if self._response is None:
             self._response = self._connection.getresponse()
         if self._response.status != 200:
             _read(self._target, self._response)
-        found = _some(self._target, self._response)
+        return self._response
+
+    def some(self) -> bytes:
+        """Wait for the next piece of the answer; empty at its end."""
+        found = _some(self._target, self._head())
         self._ended = not found
         return found
 

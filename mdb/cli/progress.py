@@ -20,7 +20,7 @@ class Progress:
         """`total`: bytes to be sent in all, None where that is not known."""
         self.sent = 0
         self.imported = 0
-        self._total = total
+        self.total = total
         self._stream = sys.stderr if stream is None else stream
         self._live = self._stream.isatty()
         self._begun = self._shown = time.monotonic()
@@ -50,8 +50,8 @@ class Progress:
 
     def _text(self, seconds: float) -> str:
         parts = [f"{self.imported:,} messages", f"{self.imported / seconds:,.0f}/s"]
-        if self._total:
-            done = min(self.sent / self._total, 1.0)
+        if self.total:
+            done = min(self.sent / self.total, 1.0)
             if self._live:
                 filled = round(_WIDTH * done)
                 parts.insert(0, f"[{'#' * filled}{'.' * (_WIDTH - filled)}]")

@@ -23,6 +23,8 @@ from mdb.cli.sse import Events
 
 _PIECE: Final = 65_536
 
+MESSAGE_DB_SCHEMA: Final = "message_store"
+
 
 def export(
     *,
@@ -100,10 +102,37 @@ def _complete_or_not_at_all(path: Path) -> Generator[BinaryIO]:
 
 def import_(
     file: Annotated[
-        str, Parameter(help="File that export has written, or - for standard input.")
+        str,
+        Parameter(
+            help="File that export has written, or - for standard input. "
+            "With --from-dsn: the namespace to fill, by default the token's own."
+        ),
     ] = "-",
     /,
     *,
+    from_dsn: Annotated[
+        str | None,
+        Parameter(help="Take the messages from a Message DB: postgresql://USER@HOST:PORT/NAME."),
+    ] = None,
+    schema: Annotated[
+        str | None, Parameter(help="Schema they are in. [default: message_store]")
+    ] = None,
+    keep_closed: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="Let no writers in at the end: more is going to come from there.",
+        ),
+    ] = False,
+    give_up: Annotated[
+        bool,
+        Parameter(
+            negative=(),
+            show_default=False,
+            help="End an import from a DSN that is not going to be finished: let writers in.",
+        ),
+    ] = False,
     json: Json = False,
     remote: Remote = DEFAULT_REMOTE,
 ) -> int:
@@ -111,7 +140,23 @@ def import_(
 
     The positions must lie above what the namespace holds, and its streams go on without a gap.
     Interrupted, it leaves nothing. With --json: one object with how many there were.
+
+    With --from-dsn it reads a Message DB, and needs a namespace that is empty or holds the
+    beginning of just that history. From the beginning to the end of the import the namespace
+    refuses other writes. Interrupted, it goes on where it was when the same command is given again.
     """
+    if give_up + (from_dsn is not None) > 1:
+        raise UsageError("--give-up and --from-dsn: only one may be given")
+    if from_dsn is None and (schema is not None or keep_closed):
+        raise UsageError("--schema and --keep-closed go with --from-dsn")
+    if give_up or from_dsn is not None:
+        from mdb.cli import import_dsn  # noqa: PLC0415  (heavy)
+
+        namespace = None if file == "-" else file
+        if from_dsn is None:
+            return import_dsn.give_up(namespace, remote.target(), json=json)
+        wanted = import_dsn.Wanted(from_dsn, schema or MESSAGE_DB_SCHEMA, keep_closed=keep_closed)
+        return import_dsn.import_dsn(wanted, namespace, remote.target(), json=json)
     with ExitStack() as stack:
         source, total = _source(file, stack)
         client = stack.enter_context(Client(remote.target()))

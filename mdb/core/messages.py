@@ -83,7 +83,11 @@ class IdConflict(msgspec.Struct, frozen=True, gc=False):
     id: bytes
 
 
-Outcome: TypeAlias = Written | VersionConflict | IdConflict
+class Closed(msgspec.Struct, frozen=True, gc=False):
+    """Nothing was written: the namespace takes no writes before an import in parts has ended."""
+
+
+Outcome: TypeAlias = Written | VersionConflict | IdConflict | Closed
 
 
 class StreamQuery(msgspec.Struct, frozen=True, gc=False):
@@ -156,6 +160,22 @@ class StoredMessage(msgspec.Struct, frozen=True, gc=False):
     metadata: bytes | None
     time: int
     correlation: str | None = None
+
+
+class Part(msgspec.Struct, frozen=True, gc=False):
+    """One part of an import that comes in several, each of which is moved in at once.
+
+    From the first part to the last the namespace takes no other writes, whoever they come from,
+    and whatever is restarted in between.
+    `source` says where the messages come from, for people. `after`: global position and id of the
+    message that must be the namespace's last, None where it must hold none. `last`: afterwards it
+    takes writes again. `anywhere`: wherever the namespace ends, for an import that is given up.
+    """
+
+    source: str
+    after: tuple[int, bytes] | None
+    last: bool
+    anywhere: bool = False
 
 
 class Selection(msgspec.Struct, frozen=True, gc=False):

@@ -12,7 +12,7 @@ import msgspec
 import trio
 from quart.wrappers.response import ResponseBody
 
-from mdb.core import names
+from mdb.core import ids, names
 from mdb.core.errors import (
     AuthRequired,
     AuthUnauthorized,
@@ -22,7 +22,8 @@ from mdb.core.errors import (
     Overloaded,
     RequestTimeout,
 )
-from mdb.core.messages import Selection
+from mdb.core.interchange import MAX_GLOBAL_POSITION
+from mdb.core.messages import Part, Selection
 from mdb.core.times import parse_time
 from mdb.database import Database
 from mdb.http.limits import Limits
@@ -34,6 +35,12 @@ from mdb.transfer import Import, begin_export, check_importable, importing
 log = logging.getLogger("mdb.http.transfer")
 
 _EXPORT_QUERY = frozenset(("categories", "since", "until"))
+_WHOLE_IMPORT_QUERY = frozenset(("namespace",))
+_IMPORT_QUERY = frozenset(("namespace", "part", "source", "after", "id"))
+_IMPORT_END_QUERY = frozenset(("namespace", "part"))
+
+# Characters to say where an import in parts comes from.
+MAX_SOURCE = 500
 
 # Each is a range of an index, and they are merged for every page.
 MAX_CATEGORIES = 100
@@ -63,11 +70,34 @@ def parse_export(query: Mapping[str, str]) -> Selection:
     return Selection(categories, times.get("since"), times.get("until"))
 
 
-def parse_import(query: Mapping[str, str], encoding: str | None) -> None:
-    """Check a query of `POST /import`, which takes none, and its Content-Encoding."""
-    _refuse_unknown(query, frozenset())
+def parse_import(query: Mapping[str, str], encoding: str | None) -> Part | None:
+    """Check a query of `POST /import`, and its Content-Encoding; return which part it is."""
+    _refuse_unknown(query, _IMPORT_QUERY if "part" in query else _WHOLE_IMPORT_QUERY)
     if encoding is not None and encoding.strip().lower() not in ("", "identity"):
         raise InvalidRequest("the body of an import has no Content-Encoding")
+    return _part(query) if "part" in query else None
+
+
+def _part(query: Mapping[str, str]) -> Part:
+    if query["part"] == "end":
+        _refuse_unknown(query, _IMPORT_END_QUERY)
+        return Part("", None, last=True, anywhere=True)
+    if query["part"] not in ("more", "last"):
+        raise InvalidRequest("part must be more, last or end", path="part")
+    source = query.get("source", "")
+    if not (1 <= len(source) <= MAX_SOURCE and source.isprintable()):
+        raise InvalidRequest(
+            f"source must be 1 to {MAX_SOURCE} printable characters", path="source"
+        )
+    if ("after" in query) != ("id" in query):
+        raise InvalidRequest("after and id go together: the last message of the part before")
+    after = None
+    if "after" in query:
+        text = query["after"]
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:20]) <= MAX_GLOBAL_POSITION):
+            raise InvalidRequest("after must be a global position", path="after")
+        after = (int(text), ids.parse_uuid(query["id"], "id"))
+    return Part(source, after, last=query["part"] == "last")
 
 
 def _refuse_unknown(query: Mapping[str, str], known: frozenset[str]) -> None:
@@ -113,14 +143,24 @@ class Transfers:
 
         Raises the contract's errors.
         """
-        namespace = await self._caller(authorization)
-        parse_import(query, encoding)
+        caller = await self._caller(authorization)
+        part = parse_import(query, encoding)
+        namespace = await self._named(query.get("namespace"), caller)
         if self._database.draining:
             raise Overloaded("the server is shutting down", retry_after=1)
         check_importable(namespace)
         return ImportEvents(
-            run_import(self._database, namespace, body, self._limits), self._keep_alive
+            run_import(self._database, namespace, part, body, self._limits), self._keep_alive
         )
+
+    async def _named(self, wanted: str | None, caller: Namespace) -> Namespace:
+        """Return the namespace that is named, for its own token and the admin's."""
+        if wanted is None or wanted == caller.id:
+            return caller
+        names.check_namespace_id(wanted, "namespace")
+        if not caller.is_default:
+            raise AuthUnauthorized("the token is not this namespace's")
+        return await self._database.namespace(wanted)
 
     async def _caller(self, authorization: str | None) -> Namespace:
         token = bearer(authorization)
@@ -160,7 +200,11 @@ def _fault(error: MdbError) -> bytes:
 
 @trio.as_safe_channel
 async def run_import(
-    database: Database, namespace: Namespace, body: AsyncIterator[bytes], limits: Limits
+    database: Database,
+    namespace: Namespace,
+    part: Part | None,
+    body: AsyncIterator[bytes],
+    limits: Limits,
 ) -> AsyncGenerator[bytes, None]:
     """Import the body and yield events: progress, and at the end that it is done or a fault.
 
@@ -171,7 +215,7 @@ async def run_import(
     error: MdbError | None = None
     told = 0
     try:
-        async with importing(namespace) as job:
+        async with importing(namespace, part=part) as job:
             async for data in _pieces(database, body, limits):
                 await job.feed(data)
                 if job.imported != told:

@@ -75,7 +75,10 @@ class Listed(msgspec.Struct, rename="camel"):
 
 
 class Info(msgspec.Struct, rename="camel"):
-    """A namespace, and what it holds. `head`: its highest globalPosition, or 0."""
+    """A namespace, and what it holds. `head`: its highest globalPosition, or 0.
+
+    `importing`, there only until an import in parts has ended: where that comes from.
+    """
 
     namespace: str
     description: str | None
@@ -86,6 +89,7 @@ class Info(msgspec.Struct, rename="camel"):
     stream_count: int
     head: int
     last_activity: str | None
+    importing: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def _check_token(token: str, namespace: str) -> None:
@@ -188,6 +192,7 @@ async def _info(context: Context, namespace: str) -> bytes:
     record = (await context.database.namespace(namespace)).record
     store = context.database.store
     stats = await _unless_gone(store, record, store.namespace(record).stats)
+    source = await _unless_gone(store, record, store.namespace(record).import_source)
     if stats is None:
         raise NamespaceNotFound(f"namespace {namespace} not found")
     return encode(
@@ -201,6 +206,7 @@ async def _info(context: Context, namespace: str) -> bytes:
             stats.stream_count,
             stats.head,
             None if stats.last_activity is None else iso_millis(stats.last_activity),
+            msgspec.UNSET if source is None else source,
         )
     )
 

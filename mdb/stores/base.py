@@ -25,6 +25,7 @@ from mdb.core.messages import (
     NamespaceStats,
     Outcome,
     Page,
+    Part,
     PokePage,
     Query,
     Selection,
@@ -71,12 +72,17 @@ class Importer(Protocol):
         not go on without a gap from what was staged of it before.
         """
 
-    async def move(self) -> None:
+    async def move(self, part: Part | None = None) -> None:
         """Put all that was staged into the namespace, in one transaction; durable on return.
+
+        With a `part` the same transaction closes the namespace to everybody else's writes, or
+        opens it again after the last; it may hold no message. Without one, `Overloaded` where the
+        namespace is closed.
 
         The namespace's writes wait meanwhile, and new ones go above the highest position moved.
         Raises `PositionExists` where the first position does not lie above the namespace's head
-        or a stream stands elsewhere than its first message goes on, `MessageIdConflict` for an id
+        or a stream stands elsewhere than its first message goes on, or the namespace ends elsewhere
+        than the part says, `MessageIdConflict` for an id
         that is stored or staged twice, after which nothing was moved; `WriteUncertain` where that
         could not be found out. Cancelled, everything was moved or nothing.
         """
@@ -201,6 +207,10 @@ class NamespaceStore(Protocol):
 
         Raises `InvalidRequest` where the database has no such thing, `BackendUnavailable`.
         """
+        ...
+
+    async def import_source(self) -> str | None:
+        """Return the source of an import in parts that has begun and not ended, or None."""
         ...
 
     async def message_count(self) -> int:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from mdb.core.errors import PositionExists
-from mdb.core.messages import StoredMessage
+from mdb.core import ids
+from mdb.core.errors import Overloaded, PositionExists
+from mdb.core.messages import Part, StoredMessage
 
 
 class Run(msgspec.Struct, gc=False):
@@ -51,3 +52,31 @@ def too_low(line: int, position: int, head: int) -> PositionExists:
         f"global position {position} is not above {head}",
         details={"line": line, "gpos": position, "head": head},
     )
+
+
+# Seconds after which to try again to write to a namespace that an import in parts fills.
+CLOSED_RETRY = 30
+
+
+def closed(source: str | None = None) -> Overloaded:
+    """Return the error of a write to a namespace that an import in parts keeps closed."""
+    whence = "" if source is None else f" from {source}"
+    return Overloaded(
+        f"the namespace takes no writes: it is being filled by an import{whence}",
+        retry_after=CLOSED_RETRY,
+    )
+
+
+def check_part(part: Part, head: int, head_id: bytes | None) -> None:
+    """Judge whether a part goes on where the namespace ends. Raises `PositionExists`."""
+    stands = None if head_id is None else (head, head_id)
+    if stands != part.after and not part.anywhere:
+        raise PositionExists(
+            f"the namespace's last message is {_named(stands)}, "
+            f"and this part of an import goes on after {_named(part.after)}",
+            details={"head": head},
+        )
+
+
+def _named(at: tuple[int, bytes] | None) -> str:
+    return "none" if at is None else f"{ids.format_uuid(at[1])} at global position {at[0]}"

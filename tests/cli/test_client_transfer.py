@@ -7,8 +7,10 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from itertools import count
 from types import SimpleNamespace
@@ -16,6 +18,9 @@ from types import SimpleNamespace
 import pytest
 from fixtures.commands import TOKEN
 from fixtures.server import LIMIT, environment, start_process, start_server
+
+from mdb.cli.client import Client
+from mdb.cli.remote import Target
 
 _numbers = count()
 
@@ -126,6 +131,38 @@ def test_an_export_that_fails_leaves_no_file(client, tenant, tmp_path) -> None:
     assert not list(tmp_path.iterdir())
     missing = client("export", f"--output={tmp_path / 'no' / 'file'}", **tenant).refusal
     assert missing.endswith("No such file or directory")
+
+
+def test_an_upload_goes_on_while_the_server_has_no_more_to_say_than_its_head() -> None:
+    said = threading.Event()
+
+    def serve() -> None:
+        connection, _address = listener.accept()
+        with connection, connection.makefile("rb") as sent:
+            while sent.readline() != b"\r\n":
+                pass
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                b"Transfer-Encoding: chunked\r\n\r\n"
+            )
+            said.set()
+            while sent.readline() != b"0\r\n":
+                pass
+            connection.sendall(b"4\r\ndone\r\n0\r\n\r\n")
+
+    def pieces():
+        yield b"1\n"
+        assert said.wait(LIMIT)
+        yield b"2\n"
+        yield b"3\n"
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with Client(Target.parse(url, None, LIMIT)) as client:
+            assert b"".join(client.upload("/import", {}, pieces())) == b"done"
+        thread.join(LIMIT)
 
 
 def test_a_reader_that_goes_away_is_no_error(server, client, tenant, tmp_path) -> None:

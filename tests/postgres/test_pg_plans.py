@@ -7,8 +7,17 @@ from typing import Any
 
 import pytest
 
-from mdb.core.messages import AllQuery, Append, CategoryQuery, Follow, NamespaceRecord, StreamQuery
-from mdb.stores.postgres import PostgresStore, adopted_writes, reads, writes
+from mdb.core.ids import new_id
+from mdb.core.messages import (
+    AllQuery,
+    Append,
+    CategoryQuery,
+    Follow,
+    NamespaceRecord,
+    StoredMessage,
+    StreamQuery,
+)
+from mdb.stores.postgres import PostgresStore, adopted_writes, reads, staging, writes
 from mdb.stores.postgres.namespace import PostgresNamespace
 from mdb.stores.postgres.schemas import functions_schema
 from mdb.stores.postgres.sql import NamespaceQueries
@@ -120,3 +129,27 @@ async def test_reads_go_along_an_index_and_stop_at_their_limit(
         )
         assert scans == 0, follow
         assert fetched <= 40, follow
+
+
+@pytest.mark.parametrize("record", ["own"], indirect=True)  # an adopted one takes no import
+async def test_an_import_looks_up_where_each_of_its_streams_stands_and_reads_no_more(
+    store: PostgresStore, record: NamespaceRecord, namespace: PostgresNamespace
+) -> None:
+    def messages(rounds: range) -> list[tuple[int, StoredMessage]]:
+        return [
+            (n, StoredMessage(new_id(), f"a-{n % 200}", "T", n // 200, n + 1, b"1", None, 0))
+            for n in range(rounds.start * 200, rounds.stop * 200)
+        ]
+
+    async with namespace.begin_import() as importer:
+        await importer.stage(messages(range(5)))
+        await importer.move()
+
+    async def judge(session: Any, queries: Any) -> None:
+        await staging.prepare(session, queries)
+        await staging.stage(session, queries, messages(range(5, 7)))
+        assert await session.row(queries["staging_misplaced"]) is None
+
+    scans, looks, rows = await counted(store, record, judge)
+    assert (scans, looks) == (0, 200)
+    assert rows <= 2 * 200

@@ -25,13 +25,19 @@ def sqlite_server(data_dir: Path) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def postgres_backed(postgres_server: Databases) -> Iterator[Server]:
+def postgres_database(postgres_server: Databases) -> Iterator[str]:
+    """The address of the database behind `postgres_backed`."""
     name = postgres_server.create()
     try:
-        with start_server([f"--db-url={postgres_server.url(name)}"]) as server:
-            yield server
+        yield postgres_server.url(name)
     finally:
         postgres_server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def postgres_backed(postgres_database: str) -> Iterator[Server]:
+    with start_server([f"--db-url={postgres_database}"]) as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

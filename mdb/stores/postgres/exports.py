@@ -41,11 +41,12 @@ async def export_page(
         return ExportPage((), max(after, upto), more=False)
     last: int = found[-1][0]
     # The last row may only say how far the page has looked.
-    messages = tuple(_message(row) for row in found if row[1] is not None)
+    messages = tuple(to_message(row) for row in found if row[1] is not None)
     return ExportPage(messages, last, more=last < upto)
 
 
-def _message(row: Row) -> StoredMessage:
+def to_message(row: Row) -> StoredMessage:
+    """Make a message of a row: JSON as text, in the order of columns of `export_page`."""
     global_position, message_id, stream, message_type, position, data, metadata, time = row
     return StoredMessage(
         message_id.bytes,

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 
 from mdb.core.errors import WriteUncertain
-from mdb.core.messages import StoredMessage
+from mdb.core.messages import Part, StoredMessage
 from mdb.stores.postgres import staging
 from mdb.stores.postgres.faults import Lost, reading
 from mdb.stores.postgres.pool import Hired, Pool
@@ -41,13 +41,13 @@ class PostgresImporter:
         with reading():
             await self._hired.call(staging.stage, self._queries, messages, limit=STAGE_LIMIT)
 
-    async def move(self) -> None:
+    async def move(self, part: Part | None = None) -> None:
         """Move them in. See `Importer.move`."""
         attempt = staging.MoveAttempt()
         with self._moving(), reading():
             try:
                 await self._hired.call(
-                    staging.move, self._queries, attempt, MOVE_LIMIT, limit=MOVE_LIMIT
+                    staging.move, self._queries, attempt, part, MOVE_LIMIT, limit=MOVE_LIMIT
                 )
             except Lost as exc:
                 if attempt.sent and await self._stands(attempt):  # noqa: ASYNC120  (cancelled, the cancellation is what is raised)

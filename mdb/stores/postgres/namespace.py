@@ -31,7 +31,15 @@ from mdb.core.messages import (
 )
 from mdb.stores.base import POKES_WINDOW, Importer, Joining
 from mdb.stores.migrations import MigrationError
-from mdb.stores.postgres import adopted_writes, exports, reads, registry, settled, writes
+from mdb.stores.postgres import (
+    adopted_writes,
+    exports,
+    reads,
+    registry,
+    settled,
+    staging,
+    writes,
+)
 from mdb.stores.postgres.faults import Gone, Lost, may_be_gone, reading, writing
 from mdb.stores.postgres.importer import importing
 from mdb.stores.postgres.joining import join
@@ -259,6 +267,10 @@ class PostgresNamespace:
     ) -> ExportPage:
         """Read a page of an export. See `NamespaceStore.export_page`."""
         return await self._read(exports.export_page, selection, (after, upto), limit)
+
+    async def import_source(self) -> str | None:
+        """See `NamespaceStore.import_source`."""
+        return await self._read(staging.import_source)
 
     async def message_count(self) -> int:
         """Count messages. See `NamespaceStore.message_count`."""

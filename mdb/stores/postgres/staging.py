@@ -14,8 +14,8 @@ import msgspec
 from asyncpg.pgproto.pgproto import UUID  # made in a tenth of the standard one's time
 
 from mdb.core.errors import BackendError, MdbError, MessageIdConflict
-from mdb.core.messages import StoredMessage
-from mdb.stores.continuity import misplaced, runs, too_low
+from mdb.core.messages import Part, StoredMessage
+from mdb.stores.continuity import check_part, closed, misplaced, runs, too_low
 from mdb.stores.postgres.connect import LOCK_TIMEOUT
 from mdb.stores.postgres.exports import to_datetime
 from mdb.stores.postgres.session import Session, SessionId
@@ -93,21 +93,37 @@ async def stage(
     )
 
 
+async def import_source(session: Session, queries: NamespaceQueries) -> str | None:
+    """Return where the import comes from that keeps the namespace closed, None for none."""
+    source: str | None = await session.value(queries["import_source"])
+    return source
+
+
 async def move(
-    session: Session, queries: NamespaceQueries, attempt: MoveAttempt, limit: float
+    session: Session,
+    queries: NamespaceQueries,
+    attempt: MoveAttempt,
+    part: Part | None,
+    limit: float,
 ) -> None:
     """Move everything into the namespace. See `Importer.move`. `limit`: seconds a statement."""
     first = await session.row(queries["staging_first"])
-    attempt.first_id = first["id"]
+    attempt.first_id = None if first is None else first["id"]
     attempt.by = session.id
     transaction = session.raw.transaction()
     await transaction.start()
     try:
         # In a statement of its own: what follows sees all that was committed before.
         await session.row(queries["settle_begin"])
-        await _check_place(session, queries, first["line"], first["global_position"])
-        await session.raw.execute(queries["staging_move"], timeout=limit)
-        await session.value(queries["staging_sequence"])
+        source = await _check_part(session, queries, part)
+        if first is not None:
+            await _check_place(session, queries, first["line"], first["global_position"])
+            await session.raw.execute(queries["staging_move"], timeout=limit)
+            await session.value(queries["staging_sequence"])
+        if part is not None and part.last and source is not None:
+            await session.raw.execute(queries["import_open"])
+        elif part is not None and not part.last and source is None:
+            await session.raw.execute(queries["import_close"])
     except asyncpg.UniqueViolationError as exc:
         await transaction.rollback()  # noqa: ASYNC120  (the driver is used from asyncio, where this is no checkpoint of trio)
         raise await _explanation(session, queries) from exc
@@ -119,6 +135,19 @@ async def move(
     await transaction.commit()
     if session.pooled:
         await session.raw.execute("commit")
+
+
+async def _check_part(session: Session, queries: NamespaceQueries, part: Part | None) -> str | None:
+    """Judge whether it may go on; return the source of the import that is under way."""
+    source = await import_source(session, queries)
+    if part is None:
+        if source is not None:
+            raise closed(source)
+        return None
+    end = await session.row(queries["import_end_of"])
+    check_part(part, *((0, None) if end is None else (end[0], end[1].bytes)))
+    await session.row(queries["import_let_in"], part.source)
+    return source
 
 
 async def _check_place(

@@ -13,7 +13,15 @@ import asyncpg
 import msgspec
 from asyncpg.pgproto.pgproto import UUID  # made in a tenth of the standard one's time
 
-from mdb.core.messages import Append, IdConflict, NewMessage, Outcome, VersionConflict, Written
+from mdb.core.messages import (
+    Append,
+    Closed,
+    IdConflict,
+    NewMessage,
+    Outcome,
+    VersionConflict,
+    Written,
+)
 from mdb.stores.postgres.connect import LOCK_TIMEOUT
 from mdb.stores.postgres.session import Row, Session, SessionId
 from mdb.stores.postgres.sql import NamespaceQueries, registry_query
@@ -24,6 +32,9 @@ TRIES = 3
 
 # Milliseconds to wait for the end of a session whose commit broke off.
 END_LIMIT = 5000
+
+# What `import_close` has the table say to whoever writes.
+IS_CLOSED = "MDB01"
 
 _WRITTEN, _REPEATED, _WRONG_VERSION, _WRONG_ID = range(4)
 
@@ -50,6 +61,10 @@ async def commit(
             attempt.sent = False
             if tried == TRIES:
                 raise
+        except asyncpg.PostgresError as exc:
+            if exc.sqlstate != IS_CLOSED:
+                raise
+            return [Closed() for _ in batch]
     raise AssertionError("unreachable")
 
 

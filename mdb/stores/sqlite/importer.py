@@ -13,7 +13,7 @@ import trio
 
 from actors import OutcomeUnknown
 from mdb.core.errors import MdbError, WriteUncertain
-from mdb.core.messages import StoredMessage
+from mdb.core.messages import Part, StoredMessage
 from mdb.stores.sqlite import staging
 from mdb.stores.sqlite.connect import reading
 
@@ -57,11 +57,11 @@ class SqliteImporter:
         """Stage messages. See `Importer.stage`."""
         await self._call(partial(staging.stage, self._db, messages))
 
-    async def move(self) -> None:
+    async def move(self, part: Part | None = None) -> None:
         """Move them in. See `Importer.move`."""
         try:
             with self._moving():
-                await self._call(partial(staging.move, self._db))
+                await self._call(partial(staging.move, self._db, part))
         except OutcomeUnknown as exc:
             raise WriteUncertain((), "the import failed while it was being made durable") from exc
         try:

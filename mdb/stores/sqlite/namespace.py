@@ -32,7 +32,7 @@ from mdb.core.messages import (
     StreamInfo,
 )
 from mdb.stores.base import Importer, Joining
-from mdb.stores.sqlite import exports, reads, writes
+from mdb.stores.sqlite import exports, reads, staging, writes
 from mdb.stores.sqlite.connect import reading, writing
 from mdb.stores.sqlite.importer import Source, importing
 from mdb.stores.sqlite.workers import Workers
@@ -217,6 +217,10 @@ class SqliteNamespace:
         raise InvalidRequest(
             "writing inside a transaction of one's own needs Postgres: this database is SQLite"
         )
+
+    async def import_source(self) -> str | None:
+        """See `NamespaceStore.import_source`."""
+        return await self._read(staging.import_source)
 
     async def message_count(self) -> int:
         """Count messages. See `NamespaceStore.message_count`."""

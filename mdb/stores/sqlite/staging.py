@@ -15,8 +15,8 @@ import apsw
 from mdb.core import ids
 from mdb.core.errors import BackendError, MdbError, MessageIdConflict
 from mdb.core.hash64 import cardinal_hash
-from mdb.core.messages import StoredMessage
-from mdb.stores.continuity import Run, misplaced, runs, too_low
+from mdb.core.messages import Part, StoredMessage
+from mdb.stores.continuity import Run, check_part, closed, misplaced, runs, too_low
 from mdb.stores.queries import load
 from mdb.stores.sqlite.connect import unknown
 
@@ -81,7 +81,15 @@ def _check_continuity(db: apsw.Connection, found: Sequence[Run]) -> None:
             raise misplaced(run.line, run.stream, run.first, row[0])
 
 
-def move(db: apsw.Connection) -> None:
+def import_source(db: apsw.Connection) -> str | None:
+    """Return where the import comes from that keeps the namespace closed, None for none."""
+    if not db.execute(_SQL["import_closed"]).get:
+        return None
+    source: str = db.execute(_SQL["import_source"]).get
+    return source
+
+
+def move(db: apsw.Connection, part: Part | None) -> None:
     """Move everything into the namespace. See `Importer.move`.
 
     Raises `actors.OutcomeUnknown` where the commit itself failed.
@@ -89,8 +97,15 @@ def move(db: apsw.Connection) -> None:
     try:
         # The write lock first: what is read from here on stays as it is.
         db.execute("BEGIN IMMEDIATE")
+        source = import_source(db)
+        _check_part(db, part, source)
         _check_place(db)
+        if source is not None:
+            db.execute(_SQL["import_open"])
         db.execute(_SQL["staging_move"])
+        if part is not None and not part.last:
+            db.execute(_SQL["import_close"])
+            db.execute(_SQL["import_mark"], (part.source,))
         try:
             db.execute("COMMIT")
         except apsw.IOError as exc:
@@ -102,6 +117,13 @@ def move(db: apsw.Connection) -> None:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
+
+
+def _check_part(db: apsw.Connection, part: Part | None, source: str | None) -> None:
+    if part is not None:
+        check_part(part, *(db.execute(_SQL["import_end_of"]).fetchone() or (0, None)))
+    elif source is not None:
+        raise closed(source)
 
 
 def _check_place(db: apsw.Connection) -> None:

@@ -16,7 +16,7 @@ import msgspec
 
 from mdb.core.hash64 import cardinal_hash
 from mdb.core.jsonrules import equal
-from mdb.core.messages import Append, IdConflict, NewMessage, Outcome, Written
+from mdb.core.messages import Append, Closed, IdConflict, NewMessage, Outcome, Written
 from mdb.core.versions import first_conflict
 from mdb.stores.queries import load
 from mdb.stores.sqlite.connect import unknown, writing
@@ -57,7 +57,7 @@ def commit(db: apsw.Connection, batch: Sequence[Append]) -> list[Outcome]:
     try:
         with writing():
             db.execute("BEGIN IMMEDIATE")
-            outcomes = _Batch(db).decide_and_write(batch)
+            outcomes = _decide_and_write(db, batch)
         try:
             db.execute("COMMIT")
         except apsw.IOError as exc:
@@ -70,6 +70,17 @@ def commit(db: apsw.Connection, batch: Sequence[Append]) -> list[Outcome]:
             db.execute("ROLLBACK")
         raise
     return outcomes
+
+
+def _decide_and_write(db: apsw.Connection, batch: Sequence[Append]) -> list[Outcome]:
+    try:
+        return _Batch(db).decide_and_write(batch)
+    except apsw.ConstraintError as exc:
+        if getattr(exc, "extendedresult", 0) != apsw.SQLITE_CONSTRAINT_TRIGGER:
+            raise
+        # The one trigger there is, while an import in parts is under way. It refuses the first row:
+        # nothing of the batch was written.
+        return [Closed() for _ in batch]
 
 
 def settle(db: apsw.Connection, batch: Sequence[Append]) -> list[Outcome | None]:

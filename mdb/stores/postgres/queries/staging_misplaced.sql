@@ -1,5 +1,6 @@
 -- The first line at which a stream does not go on from where it stands: line, stream, first position
--- in the import, version of the stream (-1: there is none).
+-- in the import, version of the stream (-1: there is none). The collation is that of the index, which
+-- is of no use for any other.
 select s.line, s.stream_name, s.first, v.version
 from pg_temp.mdb_import_streams s
 cross join lateral (
@@ -7,7 +8,7 @@ cross join lateral (
     (
       select m.position
       from {schema}.messages m
-      where m.stream_name = s.stream_name
+      where m.stream_name = s.stream_name collate "default"
       order by m.position desc
       limit 1
     ),

@@ -1,0 +1,2 @@
+-- Note where an import comes from: source.
+INSERT INTO main.importing (source) VALUES (?)

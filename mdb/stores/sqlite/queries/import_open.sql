@@ -1,0 +1,3 @@
+-- The namespace takes writes again.
+DROP TRIGGER importing_closes;
+DROP TABLE importing

@@ -1,0 +1,2 @@
+-- Where the import comes from that keeps the namespace closed.
+SELECT source FROM main.importing
