@@ -2,8 +2,9 @@
 
     PYTHONPATH=tests python -m tests.torture.long_history [--messages 250000]
 
-On SQLite and on Postgres, over HTTP, with everything there is as the topic. It fails where the history is not told completely,
-in order, each message once; it shows how long that took, and the server's memory on the way.
+On SQLite and on Postgres, over HTTP, with everything there is as the topic. It fails where the
+history is not told completely, in order, each message once; it shows how long that took, and the
+server's memory on the way.
 """
 
 from __future__ import annotations
