@@ -25,6 +25,8 @@ TOKEN = "ns_ZGVmYXVsdA_" + "ab" * 32
 # A poke with a stream's name as long as this fills the buffers between the two sooner.
 STREAM = "a-" + "x" * 400
 
+POKE = b"event: poke\n"
+
 # Messages written before anything is timed: some 480 KB of pokes for each subscriber.
 FLOOD = 1000
 
@@ -68,8 +70,12 @@ async def subscriber(port: int, crowd: Crowd, wanted: int, *, reads: bool) -> No
         crowd.is_ready(wanted)
         if not reads:
             await trio.sleep_forever()
+        cut = b""
         while received := await sock.recv(65536):
-            pokes = received.count(b"event: poke")
+            # A poke may come in two pieces.
+            text = cut + received
+            pokes = text.count(POKE)
+            cut = text[1 - len(POKE) :]
             if pokes:
                 crowd.took(pokes)
 

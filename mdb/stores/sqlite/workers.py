@@ -15,6 +15,8 @@ from typing import TypeVar
 import apsw
 import trio
 
+from mdb.core.errors import BackendUnavailable
+
 T = TypeVar("T")
 
 log = logging.getLogger("mdb.stores.sqlite")
@@ -22,6 +24,9 @@ log = logging.getLogger("mdb.stores.sqlite")
 # How long a cancelled call waits for its function to notice the interrupt, in seconds. Longer
 # than any fsync of a disk that still works.
 INTERRUPT_LIMIT = 10.0
+
+# Seconds for a thread to start.
+START_LIMIT = 5.0
 
 CLOSE_LIMIT = 5.0
 
@@ -31,6 +36,7 @@ class Workers:
 
     Under cancellation `run` interrupts the connection, waits for the function to end (at most
     `INTERRUPT_LIMIT` seconds), and lets `Cancelled` through: the function may have done its work.
+    Raises `BackendUnavailable` where no thread could be started.
     """
 
     def __init__(self, count: int) -> None:
@@ -61,9 +67,12 @@ class Workers:
                     self._idle.append(worker)
 
     async def _start(self) -> apsw.AsyncConnection:
-        worker = await apsw.Connection.as_async(":memory:")
-        self._all.add(worker)
-        return worker
+        # Cancelled half-way, its thread would be nobody's: it would keep the process from ending.
+        with trio.move_on_after(START_LIMIT, shield=True):
+            worker = await apsw.Connection.as_async(":memory:")
+            self._all.add(worker)
+            return worker
+        raise BackendUnavailable("a thread for the database did not start in time")
 
     async def _ended(self, worker: apsw.AsyncConnection) -> bool:
         # A worker's calls run first in, first out: an empty one returns when the other is over.
