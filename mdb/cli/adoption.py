@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+import msgspec
 from cyclopts import App
 
 from mdb.cli.failures import Failed, UsageError
 from mdb.cli.options import argument, flag, option, takes_settings
-from mdb.cli.output import write_lines, write_pairs
+from mdb.cli.output import JSON_HELP, write_json, write_lines, write_pairs
 from mdb.core import names, tokens
 from mdb.core.errors import MdbError
 from mdb.settings import SETTINGS, load
@@ -28,6 +29,7 @@ DEFAULT_SCHEMA = "message_store"
     argument("namespace", "Id to give it."),
     option("schema", "Schema that holds the Message DB.", DEFAULT_SCHEMA),
     option("set_token", "Token to give it, well-formed for it; else one is made."),
+    flag("json", JSON_HELP),
 )
 def adopt(
     namespace: str,
@@ -35,6 +37,7 @@ def adopt(
     *,
     schema: str = DEFAULT_SCHEMA,
     set_token: str | None = None,
+    json: bool = False,
     **options: object,
 ) -> int:
     """Serve a Message DB (1.2 or 1.3) in place, as a namespace, and print its token.
@@ -49,12 +52,14 @@ def adopt(
     url = _database(options)
     record = _done(lambda: administration.adopt(url, namespace, schema, digest))
     shown = [("namespace", record.id), ("schema", record.location)]
-    write_pairs(shown if token is None else [*shown, ("token", token)])
+    _show(shown if token is None else [*shown, ("token", token)], as_json=json)
     return 0
 
 
-@takes_settings(_OF_DATABASE, argument("namespace", "Id of the namespace."))
-def release(namespace: str, /, **options: object) -> int:
+@takes_settings(
+    _OF_DATABASE, argument("namespace", "Id of the namespace."), flag("json", JSON_HELP)
+)
+def release(namespace: str, /, *, json: bool = False, **options: object) -> int:
     """Let go of an adopted schema: nothing of mdb is left for it. Stop all servers first.
 
     The namespace and its token are forgotten; the messages stay where they are.
@@ -62,7 +67,10 @@ def release(namespace: str, /, **options: object) -> int:
     from mdb.stores.postgres import administration  # noqa: PLC0415  (heavy)
 
     url = _database(options)
-    if _done(lambda: administration.release(url, namespace)):
+    last = _done(lambda: administration.release(url, namespace))
+    if json:
+        _show([("released", namespace), ("last", last)], as_json=True)
+    elif last:
         write_lines(
             ["Released. It was the last namespace: nothing of mdb is left in the database."]
         )
@@ -76,8 +84,11 @@ def release(namespace: str, /, **options: object) -> int:
     argument("namespace", "Id of the namespace."),
     argument("role", "Role of Postgres, which exists."),
     flag("revoke", "Take it back instead."),
+    flag("json", JSON_HELP),
 )
-def grant(namespace: str, role: str, /, *, revoke: bool = False, **options: object) -> int:
+def grant(
+    namespace: str, role: str, /, *, revoke: bool = False, json: bool = False, **options: object
+) -> int:
     """Let a role of Postgres use a namespace's schema as a Message DB, and do nothing else.
 
     It may do what Message DB's own role message_store may: write and read by Message DB's
@@ -87,7 +98,16 @@ def grant(namespace: str, role: str, /, *, revoke: bool = False, **options: obje
 
     url = _database(options)
     _done(lambda: administration.grant(url, namespace, role, revoke=revoke))
+    if json:
+        _show([("namespace", namespace), ("role", role), ("granted", not revoke)], as_json=True)
     return 0
+
+
+def _show(pairs: Sequence[tuple[str, object]], *, as_json: bool) -> None:
+    if as_json:
+        write_json(msgspec.json.encode(dict(pairs)))
+    else:
+        write_pairs(pairs)
 
 
 def _token(namespace: str, given: str | None) -> str | None:

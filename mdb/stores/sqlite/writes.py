@@ -76,9 +76,10 @@ def _decide_and_write(db: apsw.Connection, batch: Sequence[Append]) -> list[Outc
     try:
         return _Batch(db).decide_and_write(batch)
     except apsw.ConstraintError as exc:
-        if getattr(exc, "extendedresult", 0) != apsw.SQLITE_CONSTRAINT_TRIGGER:
+        trigger = getattr(exc, "extendedresult", 0) == apsw.SQLITE_CONSTRAINT_TRIGGER
+        if not trigger or not db.execute(_SQL["import_closed"]).get:
             raise
-        # The one trigger there is, while an import in parts is under way. It refuses the first row:
+        # Ours, which is there while an import in parts is under way. It refuses the first row:
         # nothing of the batch was written.
         return [Closed() for _ in batch]
 
