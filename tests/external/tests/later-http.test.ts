@@ -1,14 +1,11 @@
-/** Metrics, the API's description and its page. */
+/** The API's description and its page. */
 
 import { expect } from "bun:test";
 import { sharedServer } from "../lib/helpers.ts";
 import { later } from "../lib/testing.ts";
 
-later("metrics, the description of the API and its page are served", async () => {
+later("the description of the API and its page are served", async () => {
   const { url } = await sharedServer();
-  const metrics = await fetch(`${url}/metrics`);
-  expect(metrics.status).toBe(200);
-  expect(await metrics.text()).toMatch(/^# TYPE \w+ (?:counter|gauge|histogram)$/m);
   const described = await fetch(`${url}/openapi.json`);
   expect(await described.json()).toMatchObject({ openapi: expect.stringMatching(/^3\.1/) });
   const page = await fetch(`${url}/docs`);
