@@ -18,6 +18,9 @@ from urllib.parse import urlencode
 
 from fixtures.server import LIMIT, Server
 
+# Seconds for an answer: the server's own 30, and 5 more for a commit whose outcome is open.
+_ANSWER = LIMIT + 15
+
 # What a connection looks like from here when the server is killed, stopped, or closes it.
 BROKEN = (http.client.HTTPException, ConnectionError)
 
@@ -39,7 +42,7 @@ class Client:
     """One connection; it stays open from call to call."""
 
     def __init__(self, server: Server, token: str | None = None) -> None:
-        self._http = http.client.HTTPConnection("127.0.0.1", server.port, timeout=LIMIT)
+        self._http = http.client.HTTPConnection("127.0.0.1", server.port, timeout=_ANSWER)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def connect(self) -> None:
@@ -116,7 +119,7 @@ def hammer(
 def at_once(threads: int, work: Callable[[int], Any]) -> list[Any]:
     """Run `work(0)` to `work(threads - 1)`, each in a thread; return their results in order."""
     with ThreadPoolExecutor(threads) as pool:
-        return [done.result(2 * LIMIT) for done in [pool.submit(work, n) for n in range(threads)]]
+        return [done.result(2 * _ANSWER) for done in [pool.submit(work, n) for n in range(threads)]]
 
 
 def exact(body: bytes | str) -> Any:
