@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mdb.http.lane.heads import KnownHeads
-from mdb.http.lane.incoming import Incoming, Progress
+from mdb.http.lane.incoming import Incoming
 from mdb.http.lane.refused import Refused
+from mdb.http.lane.request import Progress
 from mdb.http.limits import Limits
 
 LIMITS = Limits(max_head=2000, max_body=1000)
@@ -79,9 +80,9 @@ REFUSED = {
 }
 
 
-def verdict(data, size):
+def verdict(data, size, known=None):
     """Feed pieces of ``size`` as a connection would; return what was taken and the refusal."""
-    incoming = Incoming(LIMITS, KnownHeads())
+    incoming = Incoming(LIMITS, KnownHeads() if known is None else known)
     taken = []
     try:
         for start in range(0, len(data), size):

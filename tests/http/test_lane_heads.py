@@ -4,11 +4,11 @@ import pytest
 from http_harness import call
 from hypothesis import given
 from hypothesis import strategies as st
-from test_lane_framing import LIMITS, PIPELINE, REFUSED
+from test_lane_framing import LIMITS, PIPELINE, REFUSED, verdict
 
 from mdb.http.lane.heads import MAX_HEAD, MAX_HEADS, KnownHeads
-from mdb.http.lane.incoming import Incoming, Progress
-from mdb.http.lane.refused import Refused
+from mdb.http.lane.incoming import Incoming
+from mdb.http.lane.request import Progress
 
 REQUESTS = [
     call(),
@@ -22,18 +22,7 @@ REQUESTS = [
 
 
 def read(known, data, size):
-    """Feed pieces of ``size`` to a new connection; return what was taken and how it ended."""
-    incoming = Incoming(LIMITS, known)
-    taken = []
-    try:
-        for start in range(0, len(data), size):
-            progress = incoming.receive(data[start : start + size])
-            while progress is Progress.READY:
-                taken.append(incoming.take())
-                progress = incoming.advance()
-    except Refused as refused:
-        return taken, refused.status
-    return taken, incoming.progress
+    return verdict(data, size, known)
 
 
 def warmed():

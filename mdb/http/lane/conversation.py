@@ -11,8 +11,9 @@ from mdb.http.connection import Connection, Connections, Woken
 from mdb.http.cors import AllowedOrigins, cors_headers
 from mdb.http.lane import outgoing
 from mdb.http.lane.heads import KnownHeads
-from mdb.http.lane.incoming import Incoming, Progress, Request
+from mdb.http.lane.incoming import Incoming
 from mdb.http.lane.refused import Refused
+from mdb.http.lane.request import Progress, Request
 from mdb.http.limits import Limits
 from mdb.http.reply import Body, Dispatcher, Reply, error_body, error_reply
 from mdb.http.request_id import fresh_request_id, sane_request_id

@@ -11,13 +11,11 @@ must be refused, so two rules are added on top:
   ``on_headers_complete``.
 """
 
-import enum
-
 import httptools
-import msgspec
 
 from mdb.http.lane.heads import MAX_HEAD, Head, KnownHeads
 from mdb.http.lane.refused import Refused, bad_request, too_large
+from mdb.http.lane.request import Progress, Request
 from mdb.http.limits import Limits
 
 # A client that knows beforehand that it wants HTTP/2 (RFC 9113, 3.4).
@@ -41,35 +39,6 @@ _WANTED = frozenset(
         b"x-request-id",
     }
 )
-
-
-class Progress(enum.Enum):
-    """How far the current request has come."""
-
-    IDLE = enum.auto()
-    """Not one byte of it is here."""
-    HEAD = enum.auto()
-    """Its head has begun to arrive."""
-    BODY = enum.auto()
-    """Its head is here, and it is for the lane."""
-    READY = enum.auto()
-    """It is complete: `Incoming.take` it."""
-    FOREIGN = enum.auto()
-    """It is not for the lane: hand `Incoming.unread` over."""
-
-
-class Request(msgspec.Struct, frozen=True, gc=False):
-    """A complete ``POST /rpc``."""
-
-    body: bytes
-    authorization: str | None
-    request_id: str | None
-    """As the client sent it."""
-    origin: str | None
-    keep_alive: bool
-    """The client wants the connection to stay."""
-    old: bool
-    """HTTP/1.0: no chunked answers, and keeping the connection must be said."""
 
 
 class Incoming:

@@ -13,12 +13,12 @@ import asyncpg
 
 from actors import DEFERRED, Deferred
 from mdb.core.messages import Append, Outcome
-from mdb.stores.postgres.connect import LOCK_TIMEOUT
 from mdb.stores.postgres.session import Session
-from mdb.stores.postgres.sql import NamespaceQueries, registry_query
+from mdb.stores.postgres.sql import NamespaceQueries
 from mdb.stores.postgres.writes import (
     TRIES,
     Attempt,
+    carry_out,
     is_single,
     many,
     one,
@@ -115,17 +115,7 @@ async def _written(
     else:
         number = None if patient is None else patient + 1
         query, arguments = queries["write_free"], (*many(batch, look_up), number)
-    if session.pooled:
-        async with session.raw.transaction():
-            await session.row(registry_query("write_settings"), LOCK_TIMEOUT)
-            row = await session.row(query, *arguments)
-            attempt.sent = True
-    else:
-        statement = await session.statement(query)
-        # See `writes.commit`: from here on, whatever breaks leaves the outcome open.
-        attempt.by = session.id
-        attempt.sent = not session.is_closed
-        row = await statement.fetchrow(*arguments)
+    row = await carry_out(session, query, arguments, attempt)
     if single:
         return [outcome_of_one(batch[0], row)]
     busy = {number - 1 for number in row["busy"] or ()}

@@ -77,20 +77,26 @@ async def _commit(
     look_up: bool,
 ) -> list[Outcome]:
     name, arguments = function_of(batch, look_up=look_up)
-    query = queries[name]
+    row = await carry_out(session, queries[name], arguments, attempt)
+    return outcomes_of(batch, row)
+
+
+async def carry_out(
+    session: Session, query: str, arguments: Sequence[Any], attempt: Attempt
+) -> Row:
+    """Run the one statement that writes, in a transaction of its own, durable when it returns."""
     if session.pooled:
         async with session.raw.transaction():
             await session.row(registry_query("write_settings"), LOCK_TIMEOUT)
             row = await session.row(query, *arguments)
             attempt.sent = True
-    else:
-        statement = await session.statement(query)
-        # Until here nothing was executed. A statement alone is a transaction: from here on,
-        # whatever breaks leaves its outcome open.
-        attempt.by = session.id
-        attempt.sent = not session.is_closed
-        row = await statement.fetchrow(*arguments)
-    return outcomes_of(batch, row)
+        return row
+    statement = await session.statement(query)
+    # Until here nothing was executed. A statement alone is a transaction: from here on, whatever
+    # breaks leaves its outcome open.
+    attempt.by = session.id
+    attempt.sent = not session.is_closed
+    return await statement.fetchrow(*arguments)
 
 
 def function_of(batch: Sequence[Append], *, look_up: bool) -> tuple[str, tuple[Any, ...]]:
