@@ -44,6 +44,7 @@ class Call(Generic[Q, A]):
         "_error",
         "_event",
         "_in_flight",
+        "_on_done",
         "begun",
         "deadline",
         "question",
@@ -53,7 +54,12 @@ class Call(Generic[Q, A]):
     _answer: A
 
     def __init__(
-        self, question: Q, size: int, deadline: float, in_flight: dict[Call[Q, A], None]
+        self,
+        question: Q,
+        size: int,
+        deadline: float,
+        in_flight: dict[Call[Q, A], None],
+        on_done: Callable[[Call[Q, A]], None] | None = None,
     ) -> None:
         self.question = question
         self.size = size
@@ -63,6 +69,7 @@ class Call(Generic[Q, A]):
         self._error: BaseException | None = None
         self._event: trio.Event | None = None
         self._in_flight = in_flight
+        self._on_done = on_done
 
     @property
     def done(self) -> bool:
@@ -90,6 +97,19 @@ class Call(Generic[Q, A]):
         self._in_flight.pop(self, None)
         if self._event is not None:
             self._event.set()
+        if self._on_done is not None:
+            self._on_done(self)
+
+    def result(self) -> A:
+        """The answer of a call that is done; raises the error that it failed with."""
+        assert self._done, "the call has no answer yet"
+        if self._error is not None:
+            error = self._error
+            try:
+                raise error
+            finally:
+                del error, self  # the traceback refers to this frame: no reference cycle
+        return self._answer
 
     async def wait(self) -> A:
         """Wait for the answer and return it, or raise the error the call failed with.
@@ -99,17 +119,15 @@ class Call(Generic[Q, A]):
 
         Cancellation: abandons the answer, never the work.
         """
+        await self.wait_done()
+        return self.result()
+
+    async def wait_done(self) -> None:
+        """Wait until the call is done; a checkpoint, and to be cancelled, as `wait`."""
         if not self._done:
             if self._event is None:
                 self._event = trio.Event()
             await self._event.wait()
-        if self._error is not None:
-            error = self._error
-            try:
-                raise error
-            finally:
-                del error, self  # the traceback refers to this frame: no reference cycle
-        return self._answer
 
     def __repr__(self) -> str:
         state = "done" if self._done else "begun" if self.begun else "queued"
@@ -170,8 +188,21 @@ class Mailbox(Generic[Q, A]):
 
     # Askers
 
-    def put(self, question: Q, size: int = 0, deadline: float = math.inf) -> Call[Q, A]:
+    def put(
+        self,
+        question: Q,
+        size: int = 0,
+        deadline: float = math.inf,
+        on_done: Callable[[Call[Q, A]], None] | None = None,
+    ) -> Call[Q, A]:
         """Queue one question. Sync, so it is atomic.
+
+        Args:
+            question: what is asked.
+            size: bytes it counts for.
+            deadline: trio time after which it must not be begun.
+            on_done: called, sync, with the call when it has its answer or its error, by whoever
+                resolves it; saves those who need no task a task. Must not raise.
 
         Raises:
             Overloaded: the queue is full. A question larger than `max_bytes` is always refused.
@@ -182,7 +213,7 @@ class Mailbox(Generic[Q, A]):
             raise self._refusal()
         if len(queue) >= self.max_count or self._bytes + size > self.max_bytes:
             self._refuse_overload(1, size)
-        call: Call[Q, A] = Call(question, size, deadline, self._in_flight)
+        call: Call[Q, A] = Call(question, size, deadline, self._in_flight, on_done)
         if not queue:
             self._wake()
         queue.append(call)

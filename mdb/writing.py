@@ -7,7 +7,7 @@ waits: all of it or nothing, durable when it is answered.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -139,6 +139,30 @@ class Writing:
             raise _translated(exc, append) from exc
         return checked(append, outcome)
 
+    def enqueue(
+        self, append: Append, deadline: float, done: Callable[[Written | Exception], None]
+    ) -> bool:
+        """Put a checked write into the queue, and have `done` told what became of it.
+
+        Does as `append`, for those who have no task that could wait. Sync; `done` is called once,
+        by the actor, with what `append` would have returned or raised, and must not raise.
+
+        Returns False, and has done nothing, where the actor must be started first. Raises what
+        refuses the write at once.
+        """
+        if self.gone:
+            raise AuthUnauthorized("the namespace was deleted")
+        if (too_large := self._too_large(append)) is not None:
+            raise too_large
+        actor = self._actors.get(self.record.incarnation)
+        if actor is None:
+            return False
+        try:
+            actor.mailbox.put(append, append.size, deadline, lambda call: done(_outcome(call)))
+        except actors.ActorError as exc:
+            raise _translated(exc, append) from exc
+        return True
+
     def _too_large(self, append: Append) -> PayloadTooLarge | None:
         """Say of a write that would be refused however empty the queue is, why."""
         if append.size <= self._queue.size:
@@ -172,15 +196,9 @@ class Writing:
             return [_translated(exc, append) for append in appends]
         except Exception as exc:  # the actor could not be started
             return [exc for _ in appends]
-        outcomes: list[Written | Exception] = []
-        for append, call in zip(appends, calls, strict=True):
-            try:
-                outcomes.append(checked(append, await call.wait()))
-            except actors.ActorError as exc:
-                outcomes.append(_translated(exc, append))
-            except Exception as exc:  # handed to the caller as what became of this one
-                outcomes.append(exc)
-        return outcomes
+        for call in calls:
+            await call.wait_done()
+        return [_outcome(call) for call in calls]
 
     async def _start(self, deadline: float) -> actors.GroupCommitActor[Append, Outcome]:
         """Return the actor, once it runs."""
@@ -329,6 +347,16 @@ def checked(append: Append, outcome: Outcome) -> Written:
                 details={"id": text},
                 index=index,
             )
+
+
+def _outcome(call: actors.Call[Append, Outcome]) -> Written | Exception:
+    """Return what became of a write that has its answer, or the exception that says it."""
+    try:
+        return checked(call.question, call.result())
+    except actors.ActorError as exc:
+        return _translated(exc, call.question)
+    except Exception as exc:  # handed to the caller as what became of it
+        return exc
 
 
 def _translated(exc: actors.ActorError, append: Append) -> Exception:

@@ -8,6 +8,7 @@ socket unharmed, so that it can still answer, or close the socket under it.
 
 import math
 import os
+from collections.abc import Callable
 from typing import Final
 
 import trio
@@ -47,6 +48,7 @@ class Connection:
         "reading",
         "socket",
         "stream",
+        "wake_waiter",
     )
 
     def __init__(self, stream: TransportStream, limits: Limits) -> None:
@@ -62,6 +64,13 @@ class Connection:
         self.idle = False  # between two requests
         self.expired = False  # the deadline of a read has passed
         self.draining = False
+        self.wake_waiter: Callable[[Exception], None] | None = None
+        """Ends the wait of the connection's task where it waits elsewhere (see `Reactor`)."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether what is read and written is what the client sends and gets: no TLS."""
+        return self._plain
 
     async def handshake(self) -> str | None:
         """Do the TLS handshake if there is TLS, and return the protocol it agreed on.
@@ -96,9 +105,9 @@ class Connection:
                 # What trio's stream does, without its layers, which cost as much as the lane
                 # itself, and without a try before the wait: a client waits for its answer.
                 while True:
-                    await trio.lowlevel.wait_readable(self._open_descriptor())
+                    await trio.lowlevel.wait_readable(self.descriptor)
                     try:
-                        data = os.read(self._open_descriptor(), RECEIVE_SIZE)
+                        data = os.read(self.descriptor, RECEIVE_SIZE)
                         break
                     except BlockingIOError:
                         continue  # what woke it is gone
@@ -117,9 +126,16 @@ class Connection:
             raise Woken
         return data
 
-    def _open_descriptor(self) -> int:
-        # Between the end of a wait and its task's turn the socket may be closed, and its number
-        # be another connection's.
+    @property
+    def descriptor(self) -> int:
+        """The socket's number, as long as it is the socket's.
+
+        Between the end of a wait and its task's turn the socket may be closed, and its number be
+        another connection's.
+
+        Raises:
+            trio.ClosedResourceError: It was closed.
+        """
         if self._descriptor < 0:
             raise trio.ClosedResourceError("the socket was closed")
         return self._descriptor
@@ -133,7 +149,7 @@ class Connection:
         if not self._plain or self._sending or len(data) > SEND_SIZE:
             return data
         try:
-            sent = os.write(self._open_descriptor(), data)
+            sent = os.write(self.descriptor, data)
         except BlockingIOError:
             return data
         except OSError as error:
@@ -185,7 +201,9 @@ class Connection:
 
     def wake(self) -> None:
         """End a wait for the client's bytes; the socket stays as it is."""
-        if self.socket.fileno() != -1:
+        if self.wake_waiter is not None:
+            self.wake_waiter(Woken())
+        elif self.socket.fileno() != -1:
             trio.lowlevel.notify_closing(self.socket.fileno())
 
     def drain(self) -> None:
@@ -210,6 +228,8 @@ class Connection:
         self.deadline = math.inf
         self._descriptor = -1
         self.socket.close()
+        if self.wake_waiter is not None:
+            self.wake_waiter(trio.ClosedResourceError("the socket was closed"))
 
 
 class Connections:

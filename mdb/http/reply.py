@@ -4,6 +4,7 @@ A dispatcher takes the bytes of a body and gives a `Reply`; it knows nothing of 
 carries it, so the lane and the Quart route answer alike.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -26,6 +27,27 @@ class Dispatcher(Protocol):
             authorization: The value of the Authorization header.
             request_id: The client's own id if it sent a sane one; else the dispatcher makes
                 one. Either way it is in the reply's headers as ``X-Request-Id``.
+        """
+        ...
+
+    def begin(
+        self,
+        body: bytes,
+        *,
+        authorization: str | None,
+        request_id: str | None,
+        done: Callable[[Reply], None],
+    ) -> bool:
+        """Take up the call in ``body`` if that needs no task that waits for its answer.
+
+        Args:
+            body: As above, and so are the next two.
+            authorization: See there.
+            request_id: See there.
+            done: Given the answer, once, by whatever task brings it about, perhaps before this
+                returns. It must not raise.
+
+        Returns False, and has done nothing, for a call of any other kind. Never raises.
         """
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import ssl as ssl_module
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from mdb.http.lane import Lane
 from mdb.http.lane.conversation import linger
 from mdb.http.lane.heads import KnownHeads
 from mdb.http.lane.outgoing import whole
+from mdb.http.lane.reactor import Reactor
 from mdb.http.limits import Limits
 from mdb.http.listen import accept_forever, close_listener, open_listeners
 from mdb.http.reply import Dispatcher, error_reply
@@ -78,10 +80,18 @@ async def serve(
         return Behind(load_app(), limits)
 
     listeners = await open_listeners(host, port, limits)
+    reactor = Reactor() if rpc is not None and Reactor.available else None
     server = _Server(
-        Deferred(load), rpc, ssl=ssl, limits=limits, origins=origins or AllowedOrigins()
+        Deferred(load),
+        rpc,
+        ssl=ssl,
+        limits=limits,
+        origins=origins or AllowedOrigins(),
+        reactor=reactor,
     )
-    await server.run(listeners, draining, task_status)
+    # Closed when nobody waits in it any more.
+    with reactor or nullcontext():
+        await server.run(listeners, draining, task_status)
 
 
 class _Server:
@@ -95,6 +105,7 @@ class _Server:
         ssl: ssl_module.SSLContext | None,
         limits: Limits,
         origins: AllowedOrigins,
+        reactor: Reactor | None,
     ) -> None:
         self._behind = behind
         self._rpc = rpc
@@ -102,6 +113,7 @@ class _Server:
         self._limits = limits
         self._origins = origins
         self._known_heads = KnownHeads()
+        self._reactor = reactor
         self._connections = Connections(limits)
         self._refusals = 0
 
@@ -113,6 +125,8 @@ class _Server:
     ) -> None:
         async with trio.open_nursery() as background:
             background.start_soon(self._connections.reap)
+            if self._reactor is not None:
+                background.start_soon(self._reactor.run)
             async with trio.open_nursery() as handlers:
                 take = partial(self._take, handlers)
                 try:
@@ -179,6 +193,7 @@ class _Server:
                 limits=self._limits,
                 origins=self._origins,
                 known=self._known_heads,
+                reactor=self._reactor,
             )
             first = await lane.run()
         if first is not None:

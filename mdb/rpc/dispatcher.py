@@ -6,13 +6,16 @@ The order of judgement: JSON and method, token, arguments. Whatever goes wrong i
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import msgspec
 import trio
 
 from mdb.core import jsonrules
 from mdb.core.errors import BackendError, MdbError
+from mdb.core.messages import Append, Written
 from mdb.database import Database
+from mdb.metrics import Metrics
 from mdb.namespace import Namespace
 from mdb.request_context import REQUEST_ID, fresh_request_id
 from mdb.rpc.auth import Auth, bearer
@@ -21,12 +24,18 @@ from mdb.rpc.context import Context
 from mdb.rpc.method import Method
 from mdb.rpc.pipeline import Pipeline
 from mdb.rpc.reply import Body, Reply
+from mdb.rpc.table import METHODS
 from mdb.rpc.testmode import TestMode
+from mdb.rpc.writes import Form
 
 log = logging.getLogger("mdb.rpc")
 
 # Seconds a request may take, from the moment its body is complete.
 REQUEST_TIMEOUT = 30.0
+
+# How the body of a call begins that only puts something into a queue, as nearly every client
+# writes it.
+_QUEUED = tuple(b'["%b"' % name.encode() for name, each in METHODS.items() if each.queued)
 
 
 class Dispatcher:
@@ -86,6 +95,36 @@ class Dispatcher:
         finally:
             self._metrics.answered(name, outcome, trio.current_time() - begun)
 
+    def begin(
+        self,
+        body: bytes,
+        *,
+        authorization: str | None,
+        request_id: str | None,
+        done: Callable[[Reply], None],
+    ) -> bool:
+        """Take up a write without a task that would wait for it; `done` is given the answer.
+
+        Sync. `done` is called once, perhaps before this returns, and must not raise. Returns
+        False, and has done nothing, for whatever else is in `body`: call the dispatcher.
+        """
+        if not body.startswith(_QUEUED):
+            return False
+        begun = trio.current_time()
+        answer = _Answer(self._metrics, done, begun, request_id or fresh_request_id())
+        try:
+            parts = jsonrules.decode_body(body)
+            method = known_method(parts)
+            caller = self._auth.known(authorization)
+            if method is None or caller is None:
+                return False
+            answer.name = method.name
+            answer.append, answer.form = method.arguments(parts)
+            return caller.enqueue(answer.append, begun + self._timeout, answer.settle)
+        except Exception as error:
+            answer.refuse(error)
+            return True
+
     async def _call(
         self,
         parts: list[msgspec.Raw],
@@ -131,6 +170,45 @@ class Dispatcher:
         if token is not None:
             headers.append(("X-MessageDB-Token", token))
         return result
+
+
+class _Answer:
+    """The answer of a write that was begun, once it is known what became of it."""
+
+    __slots__ = ("_begun", "_done", "_metrics", "_request_id", "append", "form", "name")
+
+    append: Append
+    form: Form
+
+    def __init__(
+        self, metrics: Metrics, done: Callable[[Reply], None], begun: float, request_id: str
+    ) -> None:
+        """`begun`: trio time of the request."""
+        self.name = "other"
+        self._metrics = metrics
+        self._done = done
+        self._begun = begun
+        self._request_id = request_id
+
+    def settle(self, outcome: Written | Exception) -> None:
+        """Answer with what became of the write; does not raise."""
+        if isinstance(outcome, Exception):
+            self.refuse(self.form.explain(outcome))
+            return
+        result = self.form.answer(self.append, outcome)
+        self._answer(Reply(200, result, (("X-Request-Id", self._request_id),)), "OK")
+
+    def refuse(self, error: Exception) -> None:
+        """Answer with an error; does not raise."""
+        if not isinstance(error, MdbError):
+            extra = {"request_id": self._request_id}
+            log.error("a call failed", exc_info=error, extra=extra)
+            error = BackendError("the server failed")
+        self._answer(refusal(error, [("X-Request-Id", self._request_id)]), error.code)
+
+    def _answer(self, reply: Reply, outcome: str) -> None:
+        self._metrics.answered(self.name, outcome, trio.current_time() - self._begun)
+        self._done(reply)
 
 
 def refusal(error: MdbError, headers: list[tuple[str, str]]) -> Reply:

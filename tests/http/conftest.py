@@ -8,21 +8,28 @@ import trio
 import trustme
 from http_harness import App, Rpc, Server, quick, tiny_app
 
+from mdb.http.lane.reactor import Reactor
 from mdb.http.serve import serve
 from mdb.http.tls import tls_context
 
 
-@pytest.fixture
-async def start(nursery):
-    """Start a server on a free port; it and its clients are cut off when the test ends."""
+@pytest.fixture(params=["asked", "begun", "without-epoll"])
+async def start(nursery, request, monkeypatch):
+    """Start a server on a free port; it and its clients are cut off when the test ends.
+
+    Each test runs with requests that are answered by the connection's own task, with requests
+    that are begun without it, and with connections that wait for themselves.
+    """
     servers = []
+    if request.param == "without-epoll":
+        monkeypatch.setattr(Reactor, "available", False)
 
     async def start(*, lane=True, app_class=App, config=None, **kwargs):
         draining, stopped, gone = trio.Event(), trio.Event(), trio.Event()
         scope = trio.CancelScope()
         app = tiny_app(draining, app_class)
         app.config.update(config or {})
-        rpc = Rpc()
+        rpc = Rpc(nursery if request.param == "begun" else None)
 
         async def run(*, task_status):
             try:

@@ -4,7 +4,9 @@ import logging
 import socket
 import struct
 from contextlib import aclosing
+from typing import Literal, TypeAlias
 
+import msgspec
 import trio
 
 from mdb.http.connection import Connection, Connections, Woken
@@ -12,6 +14,7 @@ from mdb.http.cors import AllowedOrigins, cors_headers
 from mdb.http.lane import outgoing
 from mdb.http.lane.heads import KnownHeads
 from mdb.http.lane.incoming import Incoming
+from mdb.http.lane.reactor import Reactor, Seat
 from mdb.http.lane.refused import Refused
 from mdb.http.lane.request import Progress, Request
 from mdb.http.limits import Limits
@@ -30,10 +33,24 @@ class _Close(Exception):
     """The connection ends here; what had to be sent was sent."""
 
 
+class _Answered(msgspec.Struct, frozen=True):
+    """A request and its answer, which takes more than to be written at once."""
+
+    request: Request
+    reply: Reply
+
+
+# What a connection's task is handed: a request; how far one has come (None: the client sends no
+# more); what is left to send of an answer, perhaps nothing; an answer.
+_Handed: TypeAlias = Request | Progress | bytes | _Answered | None
+
+
 class Lane:
     """Serves ``POST /rpc`` on one connection, one request at a time.
 
-    No task, nursery or cancel scope is made for a request.
+    No task, nursery or cancel scope is made for a request, and a write does not even wake the
+    connection's own task, which waits in its seat: it is begun by the reactor when it has
+    arrived, and answered by the namespace's actor.
     """
 
     def __init__(
@@ -45,7 +62,9 @@ class Lane:
         limits: Limits,
         origins: AllowedOrigins,
         known: KnownHeads,
+        reactor: Reactor | None,
     ) -> None:
+        """Nothing is read yet. ``reactor`` None: the connection's task waits for it itself."""
         self._connection = connection
         self._connections = connections
         self._rpc = rpc
@@ -53,6 +72,10 @@ class Lane:
         self._origins = origins
         self._incoming = Incoming(limits, known)
         self._reserved = 0
+        self._begun: Request | None = None  # answered without the task
+        self._seat: Seat[_Handed] | None = None
+        if reactor is not None and connection.plain:
+            self._seat = Seat(reactor, connection, self._arrived)
 
     async def run(self) -> bytes | None:
         """Serve requests until the connection ends or a request is not the lane's.
@@ -72,52 +95,19 @@ class Lane:
             return None  # the client is gone, or was cut off
         finally:
             self._release()
+            if self._seat is not None:
+                self._seat.release()
 
-    async def _serve(self) -> bytes | None:  # noqa: PLR0912  (see below)
-        # The usual request passes through this loop alone: each call deeper costs every one of
-        # them a little.
-        incoming, connection = self._incoming, self._connection
-        idle_timeout = self._limits.idle_timeout
+    async def _serve(self) -> bytes | None:
+        incoming = self._incoming
         try:
             while True:
-                if incoming.pending:
-                    # Who sends many requests at once takes turns with the other connections.
-                    await trio.lowlevel.checkpoint()
-                    progress = incoming.advance()
-                elif connection.draining:
+                request = await self._next()
+                if request is None:
                     return None
-                else:
-                    deadline = trio.current_time() + idle_timeout
-                    data = await connection.receive(deadline, idle=True)
-                    if not data:
-                        return None  # the client sends no more
-                    progress = incoming.receive(data)
-                if progress is not Progress.READY:
-                    progress = await self._complete(progress)
-                    if progress is Progress.FOREIGN:
-                        return incoming.unread()
-                request = incoming.take()
-                request_id = request.request_id and sane_request_id(request.request_id)
-                try:
-                    reply = await self._rpc(
-                        request.body, authorization=request.authorization, request_id=request_id
-                    )
-                except Exception:
-                    # A dispatcher answers its faults itself: this is a bug, and costs one answer.
-                    logger.exception("the dispatcher raised")
-                    reply = error_reply(*_FAULT, request_id=request_id or fresh_request_id())
-                if self._reserved:
-                    self._release()
-                if isinstance(reply.body, bytes) and request.keep_alive and not connection.draining:
-                    extra = cors_headers(request.origin, self._origins)
-                    answer = outgoing.whole(
-                        reply, reply.body, extra=extra, keep_alive=True, old=request.old
-                    )
-                    rest = connection.send_at_once(answer)
-                    if rest:
-                        await connection.send(rest)
-                else:
-                    await self._answer(reply, request)
+                if request is Progress.FOREIGN:
+                    return incoming.unread()
+                await self._answer(await self._ask(request), request)
         except Refused as refused:
             await self._refuse(refused)
         except Woken:
@@ -127,7 +117,103 @@ class Lane:
                 )
         return None
 
+    async def _ask(self, request: Request) -> Reply:
+        request_id = request.request_id and sane_request_id(request.request_id)
+        try:
+            return await self._rpc(
+                request.body, authorization=request.authorization, request_id=request_id
+            )
+        except Exception:
+            # A dispatcher answers its faults itself: this is a bug, and costs one answer.
+            logger.exception("the dispatcher raised")
+            return error_reply(*_FAULT, request_id=request_id or fresh_request_id())
+        finally:
+            self._release()
+
+    # What is done without the connection's task, which waits in its seat
+
+    def _arrived(self, data: bytes) -> None:
+        """Take in what the client sent; begin to answer it, or hand it to the task."""
+        assert self._seat is not None
+        progress = self._incoming.receive(data) if data else None
+        if progress is not Progress.READY:
+            self._seat.hand(progress)
+            return
+        request = self._incoming.take()
+        if request.keep_alive and not request.old:
+            self._seat.hold()
+            self._begun = request
+            if self._rpc.begin(
+                request.body,
+                authorization=request.authorization,
+                request_id=request.request_id and sane_request_id(request.request_id),
+                done=self._answered,
+            ):
+                return
+        self._seat.hand(request)
+
+    def _answered(self, reply: Reply) -> None:
+        """Send the answer of a request that was begun; does not raise."""
+        seat, connection, request = self._seat, self._connection, self._begun
+        assert seat is not None
+        assert request is not None
+        if not seat.occupied:
+            return  # the connection ended meanwhile
+        if connection.draining or not isinstance(reply.body, bytes):
+            seat.hand(_Answered(request, reply))
+            return
+        extra = cors_headers(request.origin, self._origins)
+        try:
+            rest = connection.send_at_once(
+                outgoing.whole(reply, reply.body, extra=extra, keep_alive=True)
+            )
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            seat.fail(error)
+            return
+        if rest or self._incoming.pending:
+            seat.hand(rest)
+        else:
+            seat.resume(trio.current_time() + self._limits.idle_timeout)
+
     # Receiving
+
+    async def _next(self) -> Request | Literal[Progress.FOREIGN] | None:
+        """Wait for the next request; None at the end of what the client sends.
+
+        Raises as `_complete`.
+        """
+        incoming, connection = self._incoming, self._connection
+        while True:
+            progress: Progress | None
+            if incoming.pending:
+                # Who sends many requests at once takes turns with the other connections.
+                await trio.lowlevel.checkpoint()
+                progress = incoming.advance()
+            elif connection.draining:
+                return None
+            else:
+                deadline = trio.current_time() + self._limits.idle_timeout
+                if self._seat is None:
+                    data = await connection.receive(deadline, idle=True)
+                    progress = incoming.receive(data) if data else None
+                else:
+                    handed = await self._seat.wait(deadline)
+                    if isinstance(handed, Request):
+                        return handed
+                    if isinstance(handed, bytes):
+                        await connection.send(handed)
+                        continue
+                    if isinstance(handed, _Answered):
+                        await self._answer(handed.reply, handed.request)
+                        continue
+                    progress = handed
+            if progress is not Progress.READY:
+                if progress is None:
+                    return None
+                progress = await self._complete(progress)
+                if progress is Progress.FOREIGN:
+                    return progress
+            return incoming.take()
 
     async def _complete(self, progress: Progress) -> Progress:
         """Receive until the request is complete, or known not to be the lane's.
@@ -174,7 +260,12 @@ class Lane:
     # Answering
 
     async def _answer(self, reply: Reply, request: Request) -> None:
-        """Send an answer that is streamed, or the connection's last."""
+        """Send an answer.
+
+        Raises:
+            _Close: It was the connection's last.
+            trio.BrokenResourceError, trio.ClosedResourceError: The connection is lost.
+        """
         extra = cors_headers(request.origin, self._origins)
         if isinstance(reply.body, bytes):
             keep_alive = request.keep_alive and not self._connection.draining
