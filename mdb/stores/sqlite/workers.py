@@ -50,7 +50,12 @@ class Workers:
 
         `interrupt` (thread-safe) makes a running function give up soon.
         """
-        async with self._places:
+        try:
+            # Nobody else gets a turn before the function has been handed over, if a worker is free.
+            self._places.acquire_nowait()
+        except trio.WouldBlock:
+            await self._places.acquire()
+        try:
             worker = self._idle.pop() if self._idle else await self._start()
             usable = True
             try:
@@ -65,6 +70,8 @@ class Workers:
             finally:
                 if usable:
                     self._idle.append(worker)
+        finally:
+            self._places.release()
 
     async def _start(self) -> apsw.AsyncConnection:
         # Cancelled half-way, its thread would be nobody's: it would keep the process from ending.
