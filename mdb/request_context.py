@@ -2,6 +2,7 @@
 
 import random
 from contextvars import ContextVar
+from itertools import count
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("mdb_request_id", default=None)
 """The id of the request being answered, None outside of any; in each log line of its task.
@@ -10,8 +11,13 @@ Whoever takes a request up sets it; it need not be reset where each request sets
 """
 
 _random = random.Random()  # noqa: S311  (an id is no secret)
+_process = f"{_random.getrandbits(64):016x}"
+_numbers = count(_random.getrandbits(48))
 
 
 def fresh_request_id() -> str:
-    """Make an id of 32 hex digits, unique for all practical purposes. Not for secrets."""
-    return f"{_random.getrandbits(128):032x}"
+    """Make an id of 32 hex digits, unique for all practical purposes. Not for secrets.
+
+    The first half is this process's own, the other counts.
+    """
+    return f"{_process}{next(_numbers):016x}"

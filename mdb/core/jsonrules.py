@@ -8,13 +8,16 @@ Of duplicate keys the last stands.
 """
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import msgspec
 
 from mdb.core.errors import InvalidRequest
 from mdb.core.jsondepth import deeper_than
 from mdb.core.numbers import MAX_PADDING, NumberTooLong, exact_decimal
+
+T = TypeVar("T")
 
 MAX_DEPTH: Final = 256
 """Levels of arrays and objects in a value; a scalar has none."""
@@ -131,6 +134,20 @@ def decode_body(body: bytes) -> list[msgspec.Raw]:
     if deeper_than(body, MAX_BODY_DEPTH):
         raise _too_deep("the body", MAX_BODY_DEPTH, None)
     return elements
+
+
+def decode_whole(decode: Callable[[bytes], T], body: bytes) -> T | None:
+    """A request body as a decoder of msgspec's has it, read in one step.
+
+    None for whatever `decode_body` or the decoder refuses: read it step by step to learn why.
+    """
+    try:
+        if not body.isascii():
+            body.decode()
+        value = decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return None if deeper_than(body, MAX_BODY_DEPTH) else value
 
 
 def decode_call(raw: bytes | msgspec.Raw) -> list[msgspec.Raw]:

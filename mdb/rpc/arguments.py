@@ -118,35 +118,44 @@ class TypeOption(msgspec.Struct, forbid_unknown_fields=True):
     type: str | None = None
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where the parts of a message stand in a call."""
+
+    message: str
+    type: str
+    data: str
+    metadata: str
+    id: str
+
+
+def place(path: str, id_path: str) -> Place:
+    """Return the place of a message, whose id may stand elsewhere."""
+    return Place(path, f"{path}.type", f"{path}.data", f"{path}.metadata", id_path)
+
+
 def message(
-    argument: MessageArgument,
-    stream: str,
-    given_id: str | None,
-    path: str,
-    *,
-    id_path: str,
-    limit: int,
+    argument: MessageArgument, stream: str, given_id: str | None, at: Place, *, limit: int
 ) -> NewMessage:
-    """Check a message and make it what a store writes. The paths are the message's and its id's.
+    """Check a message and make it what a store writes.
 
     `limit`: bytes that data and metadata may have together.
     """
-    names.check_message_type(argument.type, f"{path}.type")
-    data = jsonrules.check(bytes(argument.data), f"{path}.data")
-    metadata, correlation = check_metadata(argument.metadata, f"{path}.metadata")
-    size = len(data) + len(metadata or b"")
+    names.check_message_type(argument.type, at.type)
+    data = jsonrules.check(bytes(argument.data), at.data)
+    metadata, correlation = check_metadata(argument.metadata, at.metadata)
+    size = len(data) if metadata is None else len(data) + len(metadata)
     if size > limit:
         raise PayloadTooLarge(
-            f"the message has {size} bytes, the limit is {limit}", details={"path": path}
+            f"the message has {size} bytes, the limit is {limit}", details={"path": at.message}
         )
     return NewMessage(
-        id=ids.new_id() if given_id is None else ids.parse_uuid(given_id, id_path),
-        stream=stream,
-        type=argument.type,
-        data=data,
-        metadata=metadata,
-        own_id=given_id is not None,
-        correlation=correlation,
+        ids.new_id() if given_id is None else ids.parse_uuid(given_id, at.id),
+        stream,
+        argument.type,
+        data,
+        metadata,
+        given_id is not None,
+        correlation,
     )
 
 

@@ -34,8 +34,8 @@ log = logging.getLogger("mdb.rpc")
 REQUEST_TIMEOUT = 30.0
 
 # How the body of a call begins that only puts something into a queue, as nearly every client
-# writes it.
-_QUEUED = tuple(b'["%b"' % name.encode() for name, each in METHODS.items() if each.queued)
+# writes it: to its method.
+_QUEUED = {b'["%b"' % name.encode(): each for name, each in METHODS.items() if each.queued}
 
 
 class Dispatcher:
@@ -108,18 +108,23 @@ class Dispatcher:
         Sync. `done` is called once, perhaps before this returns, and must not raise. Returns
         False, and has done nothing, for whatever else is in `body`: call the dispatcher.
         """
-        if not body.startswith(_QUEUED):
+        method = _QUEUED.get(body[: body.find(b'"', 2) + 1])
+        if method is None:
+            return False
+        try:
+            caller = self._auth.known(authorization)
+        except MdbError:
+            return False  # what is wrong with the body is said first
+        if caller is None:
             return False
         begun = trio.current_time()
-        answer = _Answer(self._metrics, done, begun, request_id or fresh_request_id())
+        request_id = request_id or fresh_request_id()
+        answer = _Answer(self._metrics, done, method.name, begun, request_id)
         try:
-            parts = jsonrules.decode_body(body)
-            method = known_method(parts)
-            caller = self._auth.known(authorization)
-            if method is None or caller is None:
+            arguments = method.read(body)
+            if arguments is None:
                 return False
-            answer.name = method.name
-            answer.append, answer.form = method.arguments(parts)
+            answer.append, answer.form = arguments
             return caller.enqueue(answer.append, begun + self._timeout, answer.settle)
         except Exception as error:
             answer.refuse(error)
@@ -175,18 +180,23 @@ class Dispatcher:
 class _Answer:
     """The answer of a write that was begun, once it is known what became of it."""
 
-    __slots__ = ("_begun", "_done", "_metrics", "_request_id", "append", "form", "name")
+    __slots__ = ("_begun", "_done", "_method", "_metrics", "_request_id", "append", "form")
 
     append: Append
     form: Form
 
     def __init__(
-        self, metrics: Metrics, done: Callable[[Reply], None], begun: float, request_id: str
+        self,
+        metrics: Metrics,
+        done: Callable[[Reply], None],
+        method: str,
+        begun: float,
+        request_id: str,
     ) -> None:
         """`begun`: trio time of the request."""
-        self.name = "other"
         self._metrics = metrics
         self._done = done
+        self._method = method
         self._begun = begun
         self._request_id = request_id
 
@@ -196,7 +206,9 @@ class _Answer:
             self.refuse(self.form.explain(outcome))
             return
         result = self.form.answer(self.append, outcome)
-        self._answer(Reply(200, result, (("X-Request-Id", self._request_id),)), "OK")
+        reply = Reply(200, result, (("X-Request-Id", self._request_id),))
+        self._metrics.answered(self._method, "OK", trio.current_time() - self._begun)
+        self._done(reply)
 
     def refuse(self, error: Exception) -> None:
         """Answer with an error; does not raise."""
@@ -204,11 +216,8 @@ class _Answer:
             extra = {"request_id": self._request_id}
             log.error("a call failed", exc_info=error, extra=extra)
             error = BackendError("the server failed")
-        self._answer(refusal(error, [("X-Request-Id", self._request_id)]), error.code)
-
-    def _answer(self, reply: Reply, outcome: str) -> None:
-        self._metrics.answered(self.name, outcome, trio.current_time() - self._begun)
-        self._done(reply)
+        self._metrics.answered(self._method, error.code, trio.current_time() - self._begun)
+        self._done(refusal(error, [("X-Request-Id", self._request_id)]))
 
 
 def refusal(error: MdbError, headers: list[tuple[str, str]]) -> Reply:

@@ -16,13 +16,15 @@ from mdb.rpc.results import WriteResult, encode, read
 from mdb.rpc.writes import BATCH, SINGLE, Form, write
 from mdb.writing import AtIndex, check_count, check_ids
 
+_MESSAGE = a.place("$[2]", "$[3].id")
+
 
 def _prepare_write(
     stream: str, message: a.MessageArgument, options: a.WriteOptions | None
 ) -> tuple[Append, Form]:
     check_stream_name(stream, "$[1]")
     given_id = None if options is None else options.id
-    new = a.message(message, stream, given_id, "$[2]", id_path="$[3].id", limit=MESSAGE_BYTES)
+    new = a.message(message, stream, given_id, _MESSAGE, limit=MESSAGE_BYTES)
     expected = None if options is None else options.expected_version
     if expected is None:
         return Append((new,)), SINGLE
@@ -38,11 +40,8 @@ def _prepare_batch(
     for index, message in enumerate(messages):
         path = f"$[2][{index}]"
         with AtIndex(index):
-            new.append(
-                a.message(
-                    message, stream, message.id, path, id_path=f"{path}.id", limit=MESSAGE_BYTES
-                )
-            )
+            at = a.place(path, f"{path}.id")
+            new.append(a.message(message, stream, message.id, at, limit=MESSAGE_BYTES))
     check_ids(new, "$[2][{}].id")
     expected = None if options is None else options.expected_version
     expect = merge_expected([(stream, expected, "$[3].expectedVersion")])

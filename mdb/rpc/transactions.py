@@ -41,14 +41,8 @@ def _message(item: a.TransactItem, index: int) -> NewMessage:
     path = f"$[1][{index}]"
     check_stream_name(item.stream, f"{path}[0]")
     given_id = None if item.options is None else item.options.id
-    return a.message(
-        item.message,
-        item.stream,
-        given_id,
-        f"{path}[1]",
-        id_path=f"{path}[2].id",
-        limit=MESSAGE_BYTES,
-    )
+    at = a.place(f"{path}[1]", f"{path}[2].id")
+    return a.message(item.message, item.stream, given_id, at, limit=MESSAGE_BYTES)
 
 
 def _add_checks(expect: dict[str, int], checks: dict[str, int]) -> None:

@@ -67,8 +67,7 @@ async def write(context: Context, append: Append, form: Form) -> bytes:
 
 
 def _result(message_id: bytes, position: int, global_position: int) -> bytes:
-    return b'{"position":%d,"globalPosition":%d,"id":"%b"}' % (
-        position,
-        global_position,
-        format_uuid(message_id).encode(),
-    )
+    return (
+        f'{{"position":{position},"globalPosition":{global_position}'
+        f',"id":"{format_uuid(message_id)}"}}'
+    ).encode()

@@ -16,27 +16,38 @@ _STATUS_LINES = {
 }
 
 
-class _Clock:
-    """The Date header, which a server with a clock must send (RFC 9110, 6.6.1).
+class _Beginnings:
+    """How answers begin: status line, Date, Content-Type.
 
-    Made anew only when the second changes.
+    A server with a clock must send the date (RFC 9110, 6.6.1); made anew when the second changes.
     """
 
-    __slots__ = ("_line", "_second")
+    __slots__ = ("_date", "_known", "_second")
 
     def __init__(self) -> None:
         self._second = 0
-        self._line = b""
+        self._date = b""
+        self._known: dict[tuple[int, str], bytes] = {}
 
-    def line(self) -> bytes:
+    def of(self, status: int, content_type: str) -> bytes:
+        """Return the lines; both arguments are of the program's own few."""
         second = int(time.time())
         if second != self._second:
             self._second = second
-            self._line = f"Date: {formatdate(second, usegmt=True)}\r\n".encode("ascii")
-        return self._line
+            self._date = formatdate(second, usegmt=True).encode("ascii")
+            self._known.clear()
+        known = self._known.get((status, content_type))
+        if known is None:
+            kind = content_type.encode("ascii")
+            known = self._known[status, content_type] = b"%sDate: %s\r\nContent-Type: %s\r\n" % (
+                _STATUS_LINES[status],
+                self._date,
+                kind,
+            )
+        return known
 
 
-_clock = _Clock()
+_beginnings = _Beginnings()
 
 
 def whole(
@@ -86,9 +97,4 @@ def _head(
         lines += "Connection: close\r\n"
     elif old:
         lines += "Connection: keep-alive\r\n"
-    return b"%s%sContent-Type: %s\r\n%s" % (
-        _STATUS_LINES[reply.status],
-        _clock.line(),
-        reply.content_type.encode("ascii"),
-        lines.encode("latin-1"),
-    )
+    return _beginnings.of(reply.status, reply.content_type) + lines.encode("latin-1")
