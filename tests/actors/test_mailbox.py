@@ -271,3 +271,24 @@ async def test_statistics_count_what_happened(autojump_clock):
     mailbox.expire(trio.current_time(), grace=0)
     statistics = mailbox.statistics()
     assert (statistics.accepted, statistics.expired, statistics.queued) == (3, 3, 0)
+
+
+@pytest.mark.parametrize("how", ["answered", "failed", "refused", "expired"])
+async def test_who_asks_to_be_told_is_told_once_of_the_end(how):
+    mailbox, told = Mailbox(), []
+    call = mailbox.put("question", deadline=trio.current_time() + 5, on_done=told.append)
+    if how in ("answered", "failed"):
+        (taken,) = await mailbox.batch(10, ALL)
+        assert told == []
+        taken.answer("yes") if how == "answered" else taken.fail(Unavailable("gone"))
+        taken.answer("again")
+    elif how == "refused":
+        mailbox.refuse(Overloaded)
+    else:
+        mailbox.expire(trio.current_time() + 6, 0)
+    assert told == [call]
+    if how == "answered":
+        assert call.result() == "yes"
+    else:
+        with pytest.raises((Unavailable, Overloaded, DeadlinePassed)):
+            call.result()
