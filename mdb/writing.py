@@ -129,14 +129,14 @@ class Writing:
         the outcome is waited for a little longer, then `WriteUncertain`.
         """
         if self.gone:
-            raise AuthUnauthorized("the namespace was deleted")
+            raise _deleted()
         if (too_large := self._too_large(append)) is not None:
             raise too_large
         try:
             actor = self._actors.get(self.record.incarnation) or await self._start(deadline)
             outcome = await actor.mailbox.put(append, append.size, deadline).wait()
         except actors.ActorError as exc:
-            raise _translated(exc, append) from exc
+            raise self._refusal(exc, append) from exc
         return checked(append, outcome)
 
     def enqueue(
@@ -151,17 +151,32 @@ class Writing:
         refuses the write at once.
         """
         if self.gone:
-            raise AuthUnauthorized("the namespace was deleted")
+            raise _deleted()
         if (too_large := self._too_large(append)) is not None:
             raise too_large
         actor = self._actors.get(self.record.incarnation)
         if actor is None:
             return False
         try:
-            actor.mailbox.put(append, append.size, deadline, lambda call: done(_outcome(call)))
+            actor.mailbox.put(append, append.size, deadline, lambda call: done(self._outcome(call)))
         except actors.ActorError as exc:
-            raise _translated(exc, append) from exc
+            raise self._refusal(exc, append) from exc
         return True
+
+    def _outcome(self, call: actors.Call[Append, Outcome]) -> Written | Exception:
+        """Return what became of a write that has its answer, or the exception that says it."""
+        try:
+            return checked(call.question, call.result())
+        except actors.ActorError as exc:
+            return self._refusal(exc, call.question)
+        except Exception as exc:  # handed to the caller as what became of it
+            return exc
+
+    def _refusal(self, exc: actors.ActorError, append: Append) -> Exception:
+        """Say an actor's error in the words of the contract."""
+        if self.gone and isinstance(exc, actors.Down):
+            return _deleted()  # which is why the actor ended, perhaps while it was started
+        return _translated(exc, append)
 
     def _too_large(self, append: Append) -> PayloadTooLarge | None:
         """Say of a write that would be refused however empty the queue is, why."""
@@ -181,7 +196,7 @@ class Writing:
         Cancelled, it abandons the outcomes, never the writes.
         """
         if self.gone:
-            return [AuthUnauthorized("the namespace was deleted") for _ in appends]
+            return [_deleted() for _ in appends]
         refused = [self._too_large(append) for append in appends]
         fitting = [a for a, fault in zip(appends, refused, strict=True) if fault is None]
         taken = iter(await self._outcomes(fitting, deadline))
@@ -193,12 +208,12 @@ class Writing:
         try:
             calls = await self._put_all(appends, deadline)
         except actors.ActorError as exc:
-            return [_translated(exc, append) for append in appends]
+            return [self._refusal(exc, append) for append in appends]
         except Exception as exc:  # the actor could not be started
             return [exc for _ in appends]
         for call in calls:
             await call.wait_done()
-        return [_outcome(call) for call in calls]
+        return [self._outcome(call) for call in calls]
 
     async def _start(self, deadline: float) -> actors.GroupCommitActor[Append, Outcome]:
         """Return the actor, once it runs."""
@@ -211,6 +226,10 @@ class Writing:
     ) -> list[actors.Call[Append, Outcome]]:
         actor = self._actors.get(self.record.incarnation) or await self._start(deadline)
         return actor.mailbox.put_all([(append, append.size) for append in appends], deadline)
+
+
+def _deleted() -> AuthUnauthorized:
+    return AuthUnauthorized("the namespace was deleted")
 
 
 def append_one(stream: str, message: Message, expected_version: int | None) -> Append:
@@ -347,16 +366,6 @@ def checked(append: Append, outcome: Outcome) -> Written:
                 details={"id": text},
                 index=index,
             )
-
-
-def _outcome(call: actors.Call[Append, Outcome]) -> Written | Exception:
-    """Return what became of a write that has its answer, or the exception that says it."""
-    try:
-        return checked(call.question, call.result())
-    except actors.ActorError as exc:
-        return _translated(exc, call.question)
-    except Exception as exc:  # handed to the caller as what became of it
-        return exc
 
 
 def _translated(exc: actors.ActorError, append: Append) -> Exception:

@@ -33,9 +33,13 @@ log = logging.getLogger("mdb.rpc")
 # Seconds a request may take, from the moment its body is complete.
 REQUEST_TIMEOUT = 30.0
 
-# How the body of a call begins that only puts something into a queue, as nearly every client
-# writes it: to its method.
-_QUEUED = {b'["%b"' % name.encode(): each for name, each in METHODS.items() if each.queued}
+# Methods that need no task that waits, by how the body of a call begins, as nearly every client
+# writes it.
+_PROMPT = {
+    b'["%b"' % name.encode(): method
+    for name, method in METHODS.items()
+    if method.queued or method.at_once is not None
+}
 
 
 class Dispatcher:
@@ -103,19 +107,16 @@ class Dispatcher:
         request_id: str | None,
         done: Callable[[Reply], None],
     ) -> bool:
-        """Take up a write without a task that would wait for it; `done` is given the answer.
+        """Take up a call that needs no task that waits; `done` is given the answer.
 
         Sync. `done` is called once, perhaps before this returns, and must not raise. Returns
         False, and has done nothing, for whatever else is in `body`: call the dispatcher.
         """
-        method = _QUEUED.get(body[: body.find(b'"', 2) + 1])
+        method = _PROMPT.get(body[: body.find(b'"', 2) + 1])
         if method is None:
             return False
-        try:
-            caller = self._auth.known(authorization)
-        except MdbError:
-            return False  # what is wrong with the body is said first
-        if caller is None:
+        caller = None if method.at_once is not None else self._known(authorization)
+        if caller is None and method.at_once is None:
             return False
         begun = trio.current_time()
         request_id = request_id or fresh_request_id()
@@ -124,11 +125,20 @@ class Dispatcher:
             arguments = method.read(body)
             if arguments is None:
                 return False
-            answer.append, answer.form = arguments
-            return caller.enqueue(answer.append, begun + self._timeout, answer.settle)
+            if caller is not None:
+                answer.append, answer.form = arguments
+                return caller.enqueue(answer.append, begun + self._timeout, answer.settle)
+            assert method.at_once is not None
+            answer.give(method.at_once(*arguments))
         except Exception as error:
             answer.refuse(error)
-            return True
+        return True
+
+    def _known(self, authorization: str | None) -> Namespace | None:
+        try:
+            return self._auth.known(authorization)
+        except MdbError:
+            return None  # what is wrong with the body is said first
 
     async def _call(
         self,
@@ -178,7 +188,7 @@ class Dispatcher:
 
 
 class _Answer:
-    """The answer of a write that was begun, once it is known what became of it."""
+    """The answer of a call that was begun; of a write, once it is known what became of it."""
 
     __slots__ = ("_begun", "_done", "_method", "_metrics", "_request_id", "append", "form")
 
@@ -205,7 +215,10 @@ class _Answer:
         if isinstance(outcome, Exception):
             self.refuse(self.form.explain(outcome))
             return
-        result = self.form.answer(self.append, outcome)
+        self.give(self.form.answer(self.append, outcome))
+
+    def give(self, result: bytes) -> None:
+        """Answer with a result; does not raise."""
         reply = Reply(200, result, (("X-Request-Id", self._request_id),))
         self._metrics.answered(self._method, "OK", trio.current_time() - self._begun)
         self._done(reply)

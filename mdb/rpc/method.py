@@ -93,6 +93,16 @@ class Parameter:
         return None
 
 
+def _waiting(at_once: Callable[..., bytes] | None) -> Handler:
+    assert at_once is not None, "a method has a handler"
+    answer = at_once
+
+    async def handler(_context: Context, *arguments: object) -> bytes:
+        return answer(*arguments)
+
+    return handler
+
+
 class Method:
     """A row of the table.
 
@@ -104,6 +114,7 @@ class Method:
         "_decode_whole",
         "_places",
         "access",
+        "at_once",
         "handler",
         "name",
         "paged",
@@ -120,30 +131,35 @@ class Method:
         summary: str,
         access: Access,
         parameters: Sequence[Parameter],
-        handler: Handler,
+        handler: Handler | None = None,
         *,
         result: TypeForm,
         prepare: Callable[..., tuple[Any, ...]] | None = None,
         queued: bool = False,
         paged: bool = False,
+        at_once: Callable[..., bytes] | None = None,
     ) -> None:
         """Name a method. `result` is the type of its answer, for the API document.
 
         `queued`: a write (`writes.write` is its handler); its deadline is kept by the
         namespace's actor. `paged`: a read (`results.read`), whose arguments are a query and how
-        many messages, None for all.
+        many messages, None for all. `at_once`: in the place of a handler, takes the arguments
+        and gives the JSON result without waiting; for what anyone may call.
         """
         self.name = name
         self.summary = summary
         self.access = access
         self.parameters = tuple(parameters)
         self._places = [(n, f"$[{n}]", each) for n, each in enumerate(self.parameters, start=1)]
-        self.handler = handler
+        self.at_once = at_once
+        self.handler = handler or _waiting(at_once)
         self.result = result
         self.prepare = prepare
         self.queued = queued
         self.paged = paged
-        self._decode_whole = msgspec.json.Decoder(self._form()).decode if queued else None
+        self._decode_whole: Callable[[bytes], msgspec.Struct] | None = None
+        if queued or at_once is not None:
+            self._decode_whole = msgspec.json.Decoder(self._form()).decode
 
     def _form(self) -> type[msgspec.Struct]:
         """Return the type of a call of this method, as an array."""
@@ -156,7 +172,8 @@ class Method:
     def read(self, body: bytes) -> tuple[Any, ...] | None:
         """Decode and check the arguments of a call in a body of its own, in as few steps as can be.
 
-        For methods that are `queued`. None for whatever cannot be decoded: `arguments` tells why.
+        For methods that are `queued` or answer `at_once`. None for whatever cannot be decoded:
+        `arguments` tells why.
         """
         assert self._decode_whole is not None
         call = jsonrules.decode_whole(self._decode_whole, body)

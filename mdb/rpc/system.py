@@ -20,7 +20,7 @@ class Health(msgspec.Struct):
     connections: int
 
 
-async def _version(_context: Context) -> bytes:
+def _version() -> bytes:
     return encode(VERSION)
 
 
@@ -30,6 +30,6 @@ async def _health(context: Context) -> bytes:
 
 
 METHODS = (
-    Method("sys.version", "The server's version.", "open", (), _version, result=str),
+    Method("sys.version", "The server's version.", "open", (), result=str, at_once=_version),
     Method("sys.health", "Whether the database answers.", "open", (), _health, result=Health),
 )

@@ -6,16 +6,8 @@ from collections.abc import Callable
 
 from mdb.core import names
 from mdb.core.hash64 import hash_64
-from mdb.rpc.context import Context
-from mdb.rpc.method import Handler, Method, Parameter, TypeForm
+from mdb.rpc.method import Method, Parameter, TypeForm
 from mdb.rpc.results import encode
-
-
-def _pure(function: Callable[[str], object]) -> Handler:
-    async def handler(_context: Context, value: str) -> bytes:
-        return encode(function(value))
-
-    return handler
 
 
 def _method(name: str, summary: str, function: Callable[[str], object], result: TypeForm) -> Method:
@@ -24,8 +16,8 @@ def _method(name: str, summary: str, function: Callable[[str], object], result: 
         summary,
         "open",
         (Parameter("name", str),),
-        _pure(function),
         result=result,
+        at_once=lambda value: encode(function(value)),
     )
 
 

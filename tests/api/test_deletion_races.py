@@ -2,6 +2,7 @@
 
 import pytest
 import trio
+import trio.testing
 from fixtures.served import server
 
 from mdb.core.errors import AuthUnauthorized, NamespaceNotFound
@@ -43,6 +44,30 @@ async def test_calls_beside_a_deletion_are_carried_out_or_refused(served):
         assert (await served.call("ns.delete", "tests")).status == 200
     assert codes <= {200, "AUTH_UNAUTHORIZED"}
     assert (await served.call("stream.get", "s-1")).code == "AUTH_UNAUTHORIZED"
+
+
+async def test_a_write_that_waits_for_its_first_turn_is_told_of_the_deletion(served, monkeypatch):
+    opened, gate, answers = trio.Event(), trio.Event(), []
+    namespace = await served.database.namespace("tests")
+    store_open = type(namespace.store).open
+
+    async def slow_open(store):
+        opened.set()
+        await gate.wait()
+        await store_open(store)
+
+    monkeypatch.setattr(type(namespace.store), "open", slow_open)
+
+    async def write():
+        answers.append(await served.call("stream.write", "s-1", MESSAGE))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(write)
+        await opened.wait()
+        nursery.start_soon(served.call, "ns.delete", "tests")
+        await trio.testing.wait_all_tasks_blocked()
+        gate.set()
+    assert [answer.code for answer in answers] == ["AUTH_UNAUTHORIZED"]
 
 
 async def test_a_token_that_was_looked_up_before_a_deletion_is_not_taken_after_it(monkeypatch):
