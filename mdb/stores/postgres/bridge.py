@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import trio_asyncio
 
-from mdb.stores.postgres.driven import DirectFuture, drive
+from mdb.stores.postgres.driven import DirectFuture, drive, until_done
 from mdb.stores.postgres.faults import Lost, is_lost, one_line
+from mdb.stores.postgres.wire import Wire
 
 T = TypeVar("T")
 
@@ -45,17 +46,24 @@ class Bridge:
         return result
 
     async def run(
-        self, function: Callable[..., Coroutine[Any, Any, T]], *args: object, limit: float
+        self,
+        function: Callable[..., Coroutine[Any, Any, T]],
+        *args: object,
+        limit: float,
+        wire: Wire | None = None,
     ) -> T:
-        """Do as `call`, at a third of its cost, for a function that only runs statements.
+        """Do as `call`, at a fraction of its cost, for a function that only runs statements.
 
         Such a function awaits the driver's futures and no time or task of asyncio's (see `drive`);
-        in a scope that is cancelled already it begins, and is cancelled at its first wait.
+        in a scope that is cancelled already it begins, and is cancelled at its first wait. `limit`:
+        infinite where the caller has set one. `wire`: of the connection that it uses, if that was
+        taken over.
         """
         context = trio_asyncio.current_loop.set(self._loop)
         try:
             with _Translated():
-                return await drive(function(*args), limit)
+                wait = until_done if wire is None else wire.until_done
+                return await drive(function(*args), limit, wait)
         finally:
             trio_asyncio.current_loop.reset(context)
 

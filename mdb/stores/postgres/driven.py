@@ -3,17 +3,20 @@
 A call through a task of asyncio's costs four or five turns of the guest loop, some 60 µs each: to
 begin, to be woken, to end, and for its timer. But what the driver's statements wait for are bare
 futures, and those a trio task can wait for itself; and where the loop makes futures that wake their
-waiter at once (`DirectFuture`), it takes no turn at all.
+waiter at once (`DirectFuture`), the end of one takes no turn at all.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import math
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
 from functools import partial
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import trio
+from asyncpg.protocol import Protocol
 
 T = TypeVar("T")
 
@@ -21,73 +24,58 @@ T = TypeVar("T")
 CLEAN_UP_LIMIT = 5.0
 
 
+# Waits for a future; cancelled, cancels it, and returns what raises trio's `Cancelled`.
+Wait: TypeAlias = Callable[[asyncio.Future[Any]], Awaitable[Callable[[], NoReturn] | None]]
+
+
 class DirectFuture(asyncio.Future[Any]):
-    """A future that also wakes one trio task, in the moment it is done and not a turn later."""
+    """A future that also wakes one trio task, in the moment it is done and not a turn later.
+
+    The driver's protocol, which asks to be called when its own future is done, is called at once,
+    too; of a cancellation it is told in a turn of the loop, as ever.
+    """
 
     wake: Callable[[], None] | None = None
+    _protocols: Callable[[asyncio.Future[Any]], object] | None = None
+
+    def add_done_callback(
+        self, fn: Callable[[asyncio.Future[Any]], object], /, *, context: Context | None = None
+    ) -> None:
+        """See `asyncio.Future`."""
+        if isinstance(getattr(fn, "__self__", None), Protocol) and not self.done():
+            self._protocols = fn
+        else:
+            super().add_done_callback(fn, context=context)
 
     def set_result(self, result: object) -> None:
         """See `asyncio.Future`."""
         super().set_result(result)
-        self._wake()
+        self._tell()
 
     def set_exception(self, exception: type[BaseException] | BaseException) -> None:
         """See `asyncio.Future`."""
         super().set_exception(exception)
-        self._wake()
+        self._tell()
 
     def cancel(self, msg: object = None) -> bool:
         """See `asyncio.Future`."""
+        protocols, self._protocols = self._protocols, None
+        if protocols is not None:
+            super().add_done_callback(protocols)
         cancelled = super().cancel(msg)
-        self._wake()
+        self._tell()
         return cancelled
 
-    def _wake(self) -> None:
+    def _tell(self) -> None:
+        if self._protocols is not None:
+            protocols, self._protocols = self._protocols, None
+            protocols(self)
         if self.wake is not None:
             wake, self.wake = self.wake, None
             wake()
 
 
-async def drive(coroutine: Coroutine[Any, Any, T], limit: float) -> T:
-    """Run a coroutine that awaits nothing but asyncio's futures, for `limit` seconds at most.
-
-    It has no asyncio task, so whatever asks for the current one (`asyncio.timeout`) is refused.
-    Called where trio_asyncio's loop is the current one.
-
-    Cancelled, or past the limit, what it waits for is cancelled and its own end is waited for;
-    where it ends with a value all the same, that is returned. Begun within a scope that is
-    cancelled already, it goes as far as its first wait.
-
-    Raises `TimeoutError` past the limit, and what the coroutine raises.
-    """
-    with trio.move_on_after(limit):
-        return await _drive(coroutine)
-    raise TimeoutError
-
-
-async def _drive(coroutine: Coroutine[Any, Any, T]) -> T:
-    cancel: Callable[[], NoReturn] | None = None
-    while True:
-        try:
-            future = coroutine.send(None)
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        except asyncio.CancelledError:  # noqa: ASYNC103  (`cancel` raises trio's)
-            if cancel is None:
-                raise
-            cancel()
-        # What a task of asyncio's would do: the driver's futures are awaited, not iterated.
-        future._asyncio_future_blocking = False
-        if cancel is None:
-            cancel = await _until_done(future)
-        else:
-            deadline = trio.current_time() + CLEAN_UP_LIMIT
-            with trio.CancelScope(shield=True, deadline=deadline):
-                await _until_done(future)
-
-
-async def _until_done(future: asyncio.Future[Any]) -> Callable[[], NoReturn] | None:
+async def until_done(future: asyncio.Future[Any]) -> Callable[[], NoReturn] | None:
     """Wait for a future; once cancelled, cancel it, and return what raises trio's `Cancelled`."""
     task = trio.lowlevel.current_task()
     cancel: Callable[[], NoReturn] | None = None
@@ -104,3 +92,52 @@ async def _until_done(future: asyncio.Future[Any]) -> Callable[[], NoReturn] | N
         future.add_done_callback(lambda _future: trio.lowlevel.reschedule(task))
     await trio.lowlevel.wait_task_rescheduled(abort)
     return cancel
+
+
+async def drive(
+    coroutine: Coroutine[Any, Any, T], limit: float = math.inf, wait: Wait = until_done
+) -> T:
+    """Run a coroutine that awaits nothing but asyncio's futures, for `limit` seconds at most.
+
+    `limit`: infinite where the caller has set one. `wait`: waits for each of the futures, as
+    `until_done` does. The coroutine has no asyncio task, so whatever asks for the current one (`asyncio.timeout`) is refused.
+    Called where trio_asyncio's loop is the current one.
+
+    Cancelled, or past the limit, what it waits for is cancelled and its own end is waited for;
+    where it ends with a value all the same, that is returned. Begun within a scope that is
+    cancelled already, it goes as far as its first wait.
+
+    Raises `TimeoutError` past the limit, and what the coroutine raises.
+    """
+    if limit == math.inf:
+        return await _drive(coroutine, wait)
+    with trio.move_on_after(limit):
+        return await _drive(coroutine, wait)
+    raise TimeoutError
+
+
+async def _drive(coroutine: Coroutine[Any, Any, T], wait: Wait) -> T:
+    cancel: Callable[[], NoReturn] | None = None
+    while True:
+        try:
+            future = coroutine.send(None)
+        except StopIteration as end:
+            value: T = end.value
+            return value
+        except asyncio.CancelledError:  # noqa: ASYNC103  (`cancel` raises trio's)
+            if cancel is None:
+                raise
+            cancel()
+        # What a task of asyncio's would do: the driver's futures are awaited, not iterated.
+        future._asyncio_future_blocking = False
+        if cancel is None:
+            cancel = await wait(future)
+        else:
+            deadline = trio.current_time() + CLEAN_UP_LIMIT
+            with trio.CancelScope(shield=True, deadline=deadline):
+                await wait(future)
+
+
+def raise_it(error: BaseException) -> NoReturn:
+    """Raise an error that was caught."""
+    raise error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
@@ -53,9 +54,9 @@ from mdb.stores.postgres.sql import NamespaceQueries
 
 T = TypeVar("T")
 
-# Seconds for one commit. The actor's own limit is above it, so the outcome is known to be open
-# here, where it can be said which session was at it.
-COMMIT_LIMIT = 25.0
+# A commit has the actor's time limit and none of its own. Cancelled by that, it leaves behind which
+# session was at it (`_attempt`), and the actor takes its outcome to be open.
+COMMIT_LIMIT = math.inf
 
 # Seconds that a commit waits, before it begins, for an import that this server moves in. What
 # another server moves in is waited for in the database, within its lock timeout.

@@ -140,7 +140,8 @@ class Pool:
         return self._slots.waiting
 
     def add(self, session: Session) -> None:
-        """Take in a session that was opened elsewhere."""
+        """Take in a session that was opened elsewhere, for `run` alone from now on."""
+        session.take_over()
         self._open += 1
         self._idle.append(session)
 
@@ -154,21 +155,26 @@ class Pool:
     ) -> T:
         """Run `function(session, *args)`, an asyncio function, on a session of its own.
 
-        `schema`: whose plans it uses. `limit`: seconds for the function; for a place and for a
-        connection there are limits of their own. Cancelled, the function is cancelled, and its
+        `schema`: whose plans it uses. `limit`: seconds for the function, infinite where the caller
+        has set a limit; for a place and for a connection there are limits of their own. Cancelled, the function is cancelled, and its
         session is closed once the server has heard of it.
 
         Raises `Lost`, `Saturated`, and what the function raises.
         """
         await self._slots.take(kind)
         try:
-            session = self._pick(schema) or await self._connect()
+            session = self._pick(schema)
+            if session is None:
+                session = await self._connect()
+                session.take_over()
         except BaseException:
             self._slots.give(kind)
             raise
         session.begun = False
         try:
-            result: T = await self._bridge.run(_guarded, session, function, args, limit=limit)
+            result: T = await self._bridge.run(
+                _guarded, session, function, args, limit=limit, wire=session.wire
+            )
         except BaseException as exc:
             if isinstance(exc, Lost) and session.closing is None:
                 # Not its own time limit: the others have been idle for longer, and will fail, too.
@@ -205,14 +211,16 @@ class Pool:
         """Take an idle session: one that knows the schema, else the last used."""
         if self._closed:
             raise Lost("the store is closed")
-        for session in [s for s in self._idle if s.is_closed]:
-            self._idle.remove(session)
-            self._drop(session)
-        if not self._idle:
-            return None
-        chosen = next((s for s in reversed(self._idle) if schema in s.schemas), self._idle[-1])
-        self._idle.remove(chosen)
-        return chosen
+        idle = self._idle
+        while idle:
+            at = len(idle) - 1
+            while at and schema not in idle[at].schemas:
+                at -= 1
+            chosen = idle.pop(at if schema in idle[at].schemas else -1)
+            if chosen.is_there():
+                return chosen
+            self._drop(chosen)
+        return None
 
     async def _connect(self) -> Session:
         session: Session | None = None
@@ -293,6 +301,7 @@ async def _guarded(
         return await function(session, *args)
     except asyncio.CancelledError:
         # The driver has asked the server to stop; the answer to that is waited for elsewhere.
+        session.give_back()
         session.closing = asyncio.get_running_loop().create_task(session.close(CLOSE_LIMIT))
         raise
 

@@ -7,6 +7,9 @@ from collections import OrderedDict
 from typing import Any, TypeAlias
 
 import msgspec
+from asyncpg.protocol import NO_TIMEOUT
+
+from mdb.stores.postgres.wire import Wire
 
 # What the driver gives, which is untyped: a connection, a statement, a row, a value.
 Driver: TypeAlias = Any
@@ -30,7 +33,12 @@ class SessionId(msgspec.Struct, frozen=True):
 
 
 class Session:
-    """A connection of the pool. Used by one call at a time, on the asyncio side."""
+    """A connection of the pool. Used by one call at a time, on the asyncio side.
+
+    `wire`: its socket, where that is read by the task that runs the call; None where the guest loop
+    reads it. Its statements have no time limit of their own, which would take a timer of the loop's
+    each: every call across the bridge has one.
+    """
 
     def __init__(self, raw: Driver, session_id: SessionId | None) -> None:
         """`session_id` None: behind a pooler, where the session changes with each transaction."""
@@ -39,6 +47,7 @@ class Session:
         self.schemas: set[str] = set()
         self.closing: asyncio.Task[None] | None = None
         self.begun = False
+        self.wire: Wire | None = None
         self._statements: OrderedDict[str, Any] = OrderedDict()
 
     @property
@@ -50,6 +59,20 @@ class Session:
     def is_closed(self) -> bool:
         """Whether the connection is known to be gone."""
         return bool(self.raw.is_closed())
+
+    def take_over(self) -> None:
+        """Have its answers read by whoever runs a call on it, from now on, where that can be."""
+        self.wire = Wire.over(self.raw._transport)
+
+    def give_back(self) -> None:
+        """Have its answers read by the guest loop again: for what asyncio's tasks do with it."""
+        if self.wire is not None:
+            self.wire.give_back()
+            self.wire = None
+
+    def is_there(self) -> bool:
+        """Look, while it is idle, whether it can be used: at the socket, if nobody reads that."""
+        return not self.is_closed and (self.wire is None or self.wire.is_sound())
 
     @property
     def worn(self) -> bool:
@@ -72,16 +95,16 @@ class Session:
 
     async def fetch(self, sql: str, *args: object) -> list[Row]:
         """Run a query; return its rows."""
-        rows: list[Row] = await (await self.statement(sql)).fetch(*args)
+        rows: list[Row] = await (await self.statement(sql)).fetch(*args, timeout=NO_TIMEOUT)
         return rows
 
     async def row(self, sql: str, *args: object) -> Row:
         """Run a query; return its first row, or None."""
-        return await (await self.statement(sql)).fetchrow(*args)
+        return await (await self.statement(sql)).fetchrow(*args, timeout=NO_TIMEOUT)
 
     async def value(self, sql: str, *args: object) -> Value:
         """Run a query; return the first value of its first row, or None."""
-        return await (await self.statement(sql)).fetchval(*args)
+        return await (await self.statement(sql)).fetchval(*args, timeout=NO_TIMEOUT)
 
     def terminate(self) -> None:
         """Drop the connection at once, without a word to the server."""
@@ -89,6 +112,7 @@ class Session:
 
     async def close(self, limit: float) -> None:
         """Close the connection, within `limit` seconds; it is gone afterwards in any case."""
+        self.give_back()
         try:
             async with asyncio.timeout(limit):
                 await self.raw.close()

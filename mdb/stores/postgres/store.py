@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
@@ -230,8 +231,9 @@ async def open_store(
         pool.add(session)
         try:
             try:
-                await bridge.call(adoption.check_first_start, session, adopt, limit=QUERY_LIMIT)
-                await bridge.call(migrate_registry, session, limit=SCRIPT_LIMIT)
+                run = partial(pool.run, "write", schema=REGISTRY_SCHEMA)
+                await run(adoption.check_first_start, adopt, limit=QUERY_LIMIT)
+                await run(migrate_registry, limit=SCRIPT_LIMIT)
             except MigrationError as exc:
                 raise OpenError(str(exc)) from exc
             except (Lost, asyncpg.PostgresError) as exc:

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import msgspec
 from asyncpg.pgproto.pgproto import UUID  # made in a tenth of the standard one's time
+from asyncpg.protocol import NO_TIMEOUT
 
 from mdb.core.messages import (
     Append,
@@ -96,7 +97,7 @@ async def carry_out(
     # breaks leaves its outcome open.
     attempt.by = session.id
     attempt.sent = not session.is_closed
-    return await statement.fetchrow(*arguments)
+    return await statement.fetchrow(*arguments, timeout=NO_TIMEOUT)
 
 
 def function_of(batch: Sequence[Append], *, look_up: bool) -> tuple[str, tuple[Any, ...]]:
