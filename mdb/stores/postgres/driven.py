@@ -36,14 +36,14 @@ class DirectFuture(asyncio.Future[Any]):
     """
 
     wake: Callable[[], None] | None = None
-    _protocols: Callable[[asyncio.Future[Any]], object] | None = None
+    _at_once: Callable[[DirectFuture], object] | None = None
 
     def add_done_callback(
-        self, fn: Callable[[asyncio.Future[Any]], object], /, *, context: Context | None = None
+        self, fn: Callable[[DirectFuture], object], /, *, context: Context | None = None
     ) -> None:
         """See `asyncio.Future`."""
         if isinstance(getattr(fn, "__self__", None), Protocol) and not self.done():
-            self._protocols = fn
+            self._at_once = fn
         else:
             super().add_done_callback(fn, context=context)
 
@@ -59,17 +59,17 @@ class DirectFuture(asyncio.Future[Any]):
 
     def cancel(self, msg: object = None) -> bool:
         """See `asyncio.Future`."""
-        protocols, self._protocols = self._protocols, None
-        if protocols is not None:
-            super().add_done_callback(protocols)
+        told, self._at_once = self._at_once, None
+        if told is not None:
+            super().add_done_callback(told)
         cancelled = super().cancel(msg)
         self._tell()
         return cancelled
 
     def _tell(self) -> None:
-        if self._protocols is not None:
-            protocols, self._protocols = self._protocols, None
-            protocols(self)
+        if self._at_once is not None:
+            told, self._at_once = self._at_once, None
+            told(self)
         if self.wake is not None:
             wake, self.wake = self.wake, None
             wake()
@@ -100,8 +100,8 @@ async def drive(
     """Run a coroutine that awaits nothing but asyncio's futures, for `limit` seconds at most.
 
     `limit`: infinite where the caller has set one. `wait`: waits for each of the futures, as
-    `until_done` does. The coroutine has no asyncio task, so whatever asks for the current one (`asyncio.timeout`) is refused.
-    Called where trio_asyncio's loop is the current one.
+    `until_done` does. The coroutine has no asyncio task, so whatever asks for the current one
+    (`asyncio.timeout`) is refused. Called where trio_asyncio's loop is the current one.
 
     Cancelled, or past the limit, what it waits for is cancelled and its own end is waited for;
     where it ends with a value all the same, that is returned. Begun within a scope that is

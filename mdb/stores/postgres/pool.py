@@ -156,8 +156,10 @@ class Pool:
         """Run `function(session, *args)`, an asyncio function, on a session of its own.
 
         `schema`: whose plans it uses. `limit`: seconds for the function, infinite where the caller
-        has set a limit; for a place and for a connection there are limits of their own. Cancelled, the function is cancelled, and its
-        session is closed once the server has heard of it.
+        has set a limit; for a place and for a connection there are limits of their own.
+
+        Cancelled, the function is cancelled, and its session is closed once the server has heard
+        of it.
 
         Raises `Lost`, `Saturated`, and what the function raises.
         """
@@ -208,15 +210,20 @@ class Pool:
         self._drop(session)
 
     def _pick(self, schema: str) -> Session | None:
-        """Take an idle session: one that knows the schema, else the last used."""
+        """Take an idle session that is still there: one that knows the schema, else the last used.
+
+        Looked at before anything is sent on it: a write on a dead one would be uncertain.
+        """
         if self._closed:
             raise Lost("the store is closed")
         idle = self._idle
         while idle:
-            at = len(idle) - 1
-            while at and schema not in idle[at].schemas:
-                at -= 1
-            chosen = idle.pop(at if schema in idle[at].schemas else -1)
+            for at in range(len(idle) - 1, -1, -1):
+                if schema in idle[at].schemas:
+                    break
+            else:
+                at = -1
+            chosen = idle.pop(at)
             if chosen.is_there():
                 return chosen
             self._drop(chosen)
