@@ -82,7 +82,7 @@ class Wire:
                 continue
             except BaseException as exc:  # noqa: ASYNC103  (raised by what is returned)
                 future.cancel()
-                return partial(raise_it, exc)
+                return partial(raise_it, exc)  # noqa: ASYNC104  (the same)
             finally:
                 future.wake = None
             # Done and closed by another task in the same moment, it is no longer ours to read.
