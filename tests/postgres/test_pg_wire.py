@@ -171,6 +171,10 @@ async def test_a_call_past_its_limit_is_lost(
     assert trio.current_time() >= 5
 
 
+def test_what_is_no_plain_socket_is_left_to_asyncio() -> None:
+    assert Wire.over(asyncio.Transport()) is None
+
+
 # With a server
 
 
