@@ -42,7 +42,8 @@ class DirectFuture(asyncio.Future[Any]):
         self, fn: Callable[[DirectFuture], object], /, *, context: Context | None = None
     ) -> None:
         """See `asyncio.Future`."""
-        if isinstance(getattr(fn, "__self__", None), Protocol) and not self.done():
+        of_driver = isinstance(getattr(fn, "__self__", None), Protocol)
+        if of_driver and self._at_once is None and not self.done():
             self._at_once = fn
         else:
             super().add_done_callback(fn, context=context)
