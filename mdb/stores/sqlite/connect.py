@@ -76,6 +76,9 @@ def _configure(db: apsw.Connection, name: str) -> None:
     # A misspelled column must be an error, not a string.
     db.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
     db.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
+    # A plan may not depend on what is bound: else SQLite plans a statement whose limit is bound
+    # anew each time, which costs more than most of these statements.
+    db.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     db.execute("PRAGMA foreign_keys = ON")
     try:
         found = db.pragma("application_id")

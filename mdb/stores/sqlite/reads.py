@@ -1,7 +1,7 @@
 """The read side: plain functions on one connection, run in a worker.
 
-A row comes out of SQLite as the JSON text of the message, so that Python only joins. Every query
-here goes along an index in the order of its answer and stops at its limit.
+Messages come out of SQLite as their JSON text, many in one row. Every query here goes along an
+index in the order of its answer and stops at its limit.
 """
 
 from __future__ import annotations
@@ -30,43 +30,92 @@ from mdb.stores.queries import load
 
 _SQL = load("mdb.stores.sqlite")
 
+# A page is an aggregate over its messages: each step to another row would let go of the
+# interpreter's lock and have to get it back from a busy event loop.
+_PAGES = {
+    f"{kind}_{direction}": f"WITH page AS ({_SQL[f'{kind}_{direction}']}) {_SQL[shape]}"
+    for kind, shape in (("stream", "stream_page"), ("category", "wide_page"), ("all", "wide_page"))
+    for direction in ("forward", "backward")
+}
+
 # The largest position; stands for "the end" going backward, and for "no upper bound".
 END = 2**63 - 1
+
+# Messages that one statement reads at most: enough to make its own cost small, few enough to be
+# read again in parts where they turn out to be too large for a page.
+_STEP = 256
+
+# By how much that number falls then.
+_SMALLER = 16
+
+# Bytes that a step may take though the page is nearly full: SQLite, too, needs a few for itself.
+_LEAST = 1 << 16
 
 
 def _row(db: apsw.Connection, name: str, *arguments: str | int) -> tuple[Any, ...]:
     """Run a named query that always has a row."""
-    row: tuple[Any, ...] | None = db.execute(_SQL[name], arguments).fetchone()
-    assert row is not None, name
+    return _only(db, _SQL[name], arguments)
+
+
+def _only(db: apsw.Connection, sql: str, arguments: apsw.Bindings) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = db.execute(sql, arguments).fetchone()
+    assert row is not None, sql
     return row
 
 
 def read(db: apsw.Connection, query: Query, limit: int) -> Page:
     """Read one page (see `NamespaceStore.read`)."""
-    name, arguments = _plan(db, query)
-    rows: list[str] = []
-    size, last, cut = 0, 0, False
-    for cursor, row in db.execute(_SQL[name], {**arguments, "limit": limit}):
-        last = cursor
-        rows.append(row)
-        size += len(row)
-        if size >= PAGE_BYTES:
-            cut = True
-            break
-    return Page(",".join(rows).encode(), len(rows), last, cut or len(rows) == limit)
+    sql, arguments = _plan(db, query)
+    texts: list[bytes] = []
+    count, size, last, step = 0, 0, 0, _STEP
+    while True:
+        step = min(step, limit - count)
+        try:
+            found, low, high, text = _step(db, sql, {**arguments, "limit": step}, size)
+        except apsw.TooBigError:
+            step = max(step // _SMALLER, 1)
+            continue
+        if found:
+            count, size, last = count + found, size + len(text), low if query.backward else high
+            texts.append(text)
+        if found < step:
+            return Page(b",".join(texts), count, last, more=False)
+        if count == limit or size >= PAGE_BYTES:
+            return Page(b",".join(texts), count, last, more=True)
+        arguments["position"] = last + (-1 if query.backward else 1)
 
 
-def _plan(db: apsw.Connection, query: Query) -> tuple[str, Mapping[str, Any]]:
-    """Choose the named query and its arguments."""
+def _step(
+    db: apsw.Connection, sql: str, arguments: Mapping[str, Any], size: int
+) -> tuple[int, int, int, bytes]:
+    """Read messages of a page that holds `size` bytes so far: count, lowest, highest, JSON.
+
+    Raises `apsw.TooBigError` for more than one message where they would go past the page's end.
+    """
+    if arguments["limit"] == 1:
+        return _only(db, sql, arguments)
+    bound = db.limit(apsw.SQLITE_LIMIT_LENGTH, max(PAGE_BYTES - size, _LEAST))
+    try:
+        return _only(db, sql, arguments)
+    finally:
+        db.limit(apsw.SQLITE_LIMIT_LENGTH, bound)
+
+
+def _plan(db: apsw.Connection, query: Query) -> tuple[str, dict[str, Any]]:
+    """Choose the query and its arguments."""
     direction = "backward" if query.backward else "forward"
     bounds = {"type": query.type, "upto": END if query.upto is None else query.upto}
     match query:
         case StreamQuery():
             position = _stream_position(db, query)
-            return f"stream_{direction}", {"stream": query.stream, "position": position, **bounds}
+            return _PAGES[f"stream_{direction}"], {
+                "stream": query.stream,
+                "position": position,
+                **bounds,
+            }
         case CategoryQuery():
             member, size = query.group or (None, None)
-            return f"category_{direction}", {
+            return _PAGES[f"category_{direction}"], {
                 "category": query.category,
                 "position": _position(query),
                 "member": member,
@@ -75,7 +124,7 @@ def _plan(db: apsw.Connection, query: Query) -> tuple[str, Mapping[str, Any]]:
                 **bounds,
             }
         case AllQuery():
-            return f"all_{direction}", {"position": _position(query), **bounds}
+            return _PAGES[f"all_{direction}"], {"position": _position(query), **bounds}
 
 
 def _position(query: StreamQuery | CategoryQuery | AllQuery) -> int:
@@ -111,8 +160,7 @@ def _first_above(db: apsw.Connection, stream: str, global_position: int) -> int:
 
 def last(db: apsw.Connection, stream: str, message_type: str | None) -> bytes | None:
     """Return the JSON row of a stream's last message (of that type)."""
-    row = db.execute(_SQL["stream_last"], {"stream": stream, "type": message_type}).fetchone()
-    return None if row is None else row[0].encode()
+    return read(db, StreamQuery(stream, backward=True, type=message_type), 1).rows or None
 
 
 def version(db: apsw.Connection, stream: str) -> int | None:

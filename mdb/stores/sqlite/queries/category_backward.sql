@@ -1,13 +1,13 @@
--- One page of a category, backward from a global position, inclusive: cursor, JSON row.
+-- Messages of a category, backward from a global position, inclusive: for `wide_page`.
 SELECT
+  lower(hex(id)) AS id,
+  stream_name,
+  type,
+  position,
   global_position,
-  '["' || lower(
-    substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4)
-    || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21)
-  ) || '",' || json_quote(stream_name) || ',' || json_quote(type) || ',' || position || ',' || global_position
-  || ',' || data || ',' || coalesce(metadata, 'null') || ',"'
-  || strftime('%Y-%m-%dT%H:%M:%S', (time - (time % 1000000 + 1000000) % 1000000) / 1000000, 'unixepoch')
-  || printf('.%03dZ"]', (time % 1000000 + 1000000) % 1000000 / 1000)
+  data,
+  metadata,
+  (time / 1000 - (time % 1000 < 0)) / 1000.0 AS seconds
 FROM messages INDEXED BY messages_category
 WHERE substr(stream_name, 1, instr(stream_name || '-', '-') - 1) = :category
   AND global_position <= :position
