@@ -4,9 +4,9 @@ import json
 
 import msgspec
 import pytest
-from fixtures.messages import one, positions, rows_of, streams_of, write
+from fixtures.messages import message, one, positions, rows_of, streams_of, write
 
-from mdb.core.messages import AllQuery, CategoryQuery, StreamQuery
+from mdb.core.messages import AllQuery, Append, CategoryQuery, StreamQuery
 from mdb.stores.base import PAGE_BYTES
 
 TYPES = ["A", "B", "A", "C", "B", "A"]
@@ -189,6 +189,22 @@ async def test_a_page_is_bounded_in_bytes(space, query, backward):
     assert sorted(seen, reverse=backward) == seen
     assert sorted(seen) == list(range(first, first + 5))
     assert pages >= 3
+
+
+@pytest.mark.parametrize("query", [StreamQuery("s-1"), CategoryQuery("s"), AllQuery()])
+async def test_pages_of_middling_messages_are_full_and_follow_on_each_other(space, query):
+    """Some 600 messages of 2 to 8 KiB: each page ends with the first that goes past its bound."""
+    sizes = [2000 + n * 37 % 6000 for n in range(600)]
+    await write(space, Append(tuple(message("s-1", data=b'"%b"' % (b"x" * n)) for n in sizes)))
+    found, pages = [], []
+    while not pages or pages[-1].more:
+        pages.append(await space.read(query, 10_000))
+        found += [len(row[-3]) for row in rows_of(pages[-1])]
+        query = msgspec.structs.replace(query, position=pages[-1].last + 1)
+    assert found == sizes
+    assert sum(page.count for page in pages) == len(sizes)
+    for page in pages[:-1]:
+        assert PAGE_BYTES <= len(page.rows) < PAGE_BYTES + 10_000 + 200 * page.count
 
 
 async def test_MDB001_5A_T11_the_last_message_of_a_stream(filled):

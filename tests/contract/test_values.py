@@ -11,8 +11,10 @@ import pytest
 from fixtures.messages import message, rows_of, write
 
 import mdb
+from mdb.core.ids import new_id
 from mdb.core.jsonrules import check
-from mdb.core.messages import AllQuery, Append, CategoryQuery, StreamQuery
+from mdb.core.messages import AllQuery, Append, CategoryQuery, StoredMessage, StreamQuery
+from mdb.core.times import MAX_TIME, MIN_TIME
 
 VALUES = [
     "null",
@@ -124,6 +126,39 @@ async def test_the_time_is_when_the_write_was_taken_up(space):
     assert before <= round(stored.timestamp() * 1000) <= after
     stats = await space.stats()
     assert stats.last_activity // 1000 == round(stored.timestamp() * 1000), "cut, not rounded"
+
+
+TIMES = {
+    "1970-01-01T00:00:00.000Z": [0, 1, 999],
+    "1970-01-01T00:00:00.001Z": [1000],
+    "1970-01-01T00:00:00.999Z": [999_999],
+    "1970-01-01T00:00:01.000Z": [1_000_000],
+    "1969-12-31T23:59:59.999Z": [-1, -1000],
+    "1969-12-31T23:59:59.998Z": [-1001],
+    "1969-12-31T23:59:59.000Z": [-1_000_000],
+    "1969-12-31T23:59:58.999Z": [-1_000_001],
+    "2024-02-29T23:59:59.999Z": [1_709_251_199_999_999],
+    "2024-03-01T00:00:00.000Z": [1_709_251_200_000_000],
+    "1900-02-28T23:59:59.999Z": [-2_203_891_200_000_001],
+    "0001-01-01T00:00:00.000Z": [MIN_TIME + 1],
+    "9999-12-31T23:59:59.999Z": [MAX_TIME - 1],
+}
+
+
+async def test_a_stored_time_is_read_cut_to_the_millisecond_in_whatever_year(space):
+    expected, stored = [], []
+    for text, times in TIMES.items():
+        for moment in times:
+            n = len(expected)
+            expected.append(text)
+            stored.append((n, StoredMessage(new_id(), "s-1", "T", n, n + 1, b"1", None, moment)))
+    async with space.begin_import() as importer:
+        await importer.stage(stored)
+        await importer.move()
+    for query in (StreamQuery("s-1"), CategoryQuery("s"), AllQuery()):
+        rows = rows_of(await space.read(query, 100))
+        assert [row[-1] for row in rows] == expected
+    assert json.loads(await space.last("s-1", None))[-1] == expected[-1]
 
 
 async def test_MDB001_1A_T6_a_message_read_by_a_program_has_its_fields(ns):
