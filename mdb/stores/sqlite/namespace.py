@@ -48,7 +48,8 @@ MOVE_PATIENCE = 20.0
 class Connections(Source, Protocol):
     """Where a namespace's connections come from: a file's (many) or memory's (one, shared).
 
-    All of it runs in a worker, but for `give_back` and `close_idle`.
+    All of it runs in a worker, but for `give_back`, and in memory for `reader`, which only returns
+    the connection that is there.
     """
 
     def writer(self) -> apsw.Connection:

@@ -1,4 +1,4 @@
-"""The read side but for pages: plain functions on one connection, run in a worker.
+"""The read side but for pages: plain functions on one connection.
 
 Every query here goes along an index in the order of its answer and stops at its limit.
 """
