@@ -43,6 +43,9 @@ log = logging.getLogger("mdb.app")
 # database has its own limit of 15, closing the connections another 10.
 _STOP_MARGIN: Final = 30.0
 
+# Seconds that the log's first line may take before a signal is heeded without it.
+_FIRST_LINE_LIMIT: Final = 5.0
+
 
 class StartError(Exception):
     """The server cannot start. The message is one line for the operator."""
@@ -241,6 +244,7 @@ async def _run(
             # The first line of the log takes long: see `log_lines`.
             first = partial(log.info, "serving", extra={"host": settings.host, "port": port})
             await trio.to_thread.run_sync(first)
+            stop.first_line.set()
             task_status.started(port)
     log.info("stopped")
 
@@ -252,12 +256,17 @@ class _Stop:
         self.draining = trio.Event()
         self.everything = trio.CancelScope()
         self.serving = False
+        self.first_line = trio.Event()
         self.cut = False
         self._limit = limit
         self._hard_stop = hard_stop
 
     async def listen(self, signals: AsyncIterator[int]) -> None:
         async for number in signals:
+            if self.serving:
+                # Who was told that it listens may stop it at once: the log is in that order, too.
+                with trio.move_on_after(_FIRST_LINE_LIMIT):
+                    await self.first_line.wait()
             self.note(signal.Signals(number))
 
     def note(self, received: signal.Signals) -> None:

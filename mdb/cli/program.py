@@ -7,66 +7,21 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from cyclopts import App
-from cyclopts.exceptions import CycloptsError
-
-from mdb.cli import (
-    commands,
-    completion,
-    config,
-    database,
-    health,
-    namespaces,
-    read,
-    tail,
-    transfer,
-    write,
-)
+from mdb.cli import server
+from mdb.cli.direct import serve_options
 from mdb.cli.failures import Failed, UsageError
 from mdb.core.tokens import redact
 from mdb.settings import ConfigurationError
-from mdb.version import VERSION
 
 _USAGE = 2
 _INTERRUPTED = 130  # what a shell reports for SIGINT
 
 
-def make_app() -> App:
-    """Build the command tree."""
-    app = App(
-        name="mdb",
-        help="An event store: HTTP in front, SQLite inside or Postgres behind.",
-        version=VERSION,
-        version_flags=["--version"],
-        # Boxes and colours are for people at a terminal.
-        help_formatter="default" if sys.stdout.isatty() else "plain",
-        result_action="return_value",
-    )
-    app.command(commands.serve, name="serve")
-    app.command(commands.migrate, name="migrate")
-    app.command(namespaces.make_app())
-    app.command(write.write, name="write")
-    app.command(read.read, name="read")
-    app.command(tail.tail, name="tail")
-    app.command(transfer.export, name="export")
-    app.command(transfer.import_, name="import")
-    app.command(database.backup, name="backup")
-    app.command(database.check, name="check")
-    app.command(health.health, name="health")
-    app.command(config.make_app())
-    app.command(completion.make_command(app), name="completion")
-    app.command(commands.version, name="version")
-    app.register_install_completion_command(help="Put the shell's completion script in place.")
-    return app
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run a command; return its exit code. A mistake of the user is one line on standard error."""
     try:
-        code = make_app()(list(arguments), exit_on_error=False, print_error=False)
+        code = _call(arguments)
         sys.stdout.flush()
-    except CycloptsError as error:
-        return _complain(f"{error} See mdb --help.", _USAGE)
     except (ConfigurationError, UsageError) as error:
         return _complain(str(error), _USAGE)
     except Failed as error:
@@ -83,6 +38,15 @@ def run(arguments: Sequence[str]) -> int:
         _discard_output()
         return 0
     return code if isinstance(code, int) else 0
+
+
+def _call(arguments: Sequence[str]) -> object:
+    options = serve_options(arguments)
+    if options is not None:
+        return server.serve(options)
+    from mdb.cli import tree  # noqa: PLC0415  (heavy)
+
+    return tree.call(arguments)
 
 
 def _discard_output() -> None:

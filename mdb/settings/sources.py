@@ -6,9 +6,7 @@ in production.
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -80,6 +78,8 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Loaded:
 
 
 def _from_file(path: str) -> Iterable[tuple[Setting, object, str]]:
+    import tomllib  # noqa: PLC0415  (few starts have a file)
+
     try:
         content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as exc:
@@ -142,6 +142,8 @@ def read_secret(setting: Setting, variable: str, path: str) -> str:
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
+    import difflib  # noqa: PLC0415  (for mistakes only)
+
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"there is no such setting{f'; did you mean {close[0]}?' if close else ''}"
 

@@ -14,7 +14,7 @@ import pytest
 from fixtures.commands import TOKEN, Done
 from fixtures.server import LIMIT, Server, environment
 
-from mdb.cli.program import make_app
+from mdb.cli.tree import make_app
 from mdb.version import VERSION
 
 # Without an answer of its own in JSON: a server announces itself, a script is for a shell.

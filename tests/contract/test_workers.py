@@ -20,7 +20,8 @@ async def test_a_call_cancelled_while_its_thread_starts_leaves_no_thread(monkeyp
         scope.cancel()
         return await apsw.Connection.as_async(name)
 
-    patched = SimpleNamespace(Connection=SimpleNamespace(as_async=meanwhile_cancelled))
+    connection = SimpleNamespace(as_async=meanwhile_cancelled)
+    patched = SimpleNamespace(Connection=connection, async_controller=apsw.async_controller)
     monkeypatch.setattr(workers, "apsw", patched)
     running = workers.Workers(1)
     with scope:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 import apsw
+import apsw.aio
 import trio
 
 from mdb.core.errors import BackendUnavailable
@@ -29,6 +30,10 @@ INTERRUPT_LIMIT = 10.0
 START_LIMIT = 5.0
 
 CLOSE_LIMIT = 5.0
+
+# How a call crosses from the event loop. Left to itself the driver finds that out anew for each
+# thread, by looking at the versions of installed packages. (Its stub calls a maker a controller.)
+_CONTROLLER: Final[Any] = apsw.aio.Trio
 
 
 class Workers:
@@ -76,7 +81,11 @@ class Workers:
     async def _start(self) -> apsw.AsyncConnection:
         # Cancelled half-way, its thread would be nobody's: it would keep the process from ending.
         with trio.move_on_after(START_LIMIT, shield=True):
-            worker = await apsw.Connection.as_async(":memory:")
+            token = apsw.async_controller.set(_CONTROLLER)
+            try:
+                worker = await apsw.Connection.as_async(":memory:")
+            finally:
+                apsw.async_controller.reset(token)
             self._all.add(worker)
             return worker
         raise BackendUnavailable("a thread for the database did not start in time")
