@@ -1,4 +1,4 @@
-"""Reads that the event loop carries out itself: short ones, of a database in memory."""
+"""Reads and writes that the event loop carries out itself: short ones, in memory."""
 
 import json
 
@@ -8,7 +8,7 @@ import trio.testing
 from fixtures.messages import one, positions, write
 
 import mdb
-from mdb.core.messages import AllQuery, CategoryQuery, StreamQuery
+from mdb.core.messages import AllQuery, CategoryQuery, StreamQuery, VersionConflict
 from mdb.stores.sqlite.workers import Workers
 
 LARGE = json.dumps("x" * 70_000).encode()
@@ -102,13 +102,25 @@ async def test_a_short_read_waits_for_a_write_that_is_going_on(space, workers):
         found.append(await space.version("v-1"))
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(write, space, one("v-1"))
+        nursery.start_soon(write, space, one("v-1"), one("u-2", data=LARGE))
         await trio.testing.wait_all_tasks_blocked()
         nursery.start_soon(read)
         await trio.testing.wait_all_tasks_blocked()
         assert found == []
         workers.go.set()
     assert found == [[0], 0]
+
+
+async def test_what_is_small_is_written_without_a_worker(space, workers):
+    small = [one(f"v-{number}") for number in range(32)]
+    assert [position for position, _ in await write(space, *small)] == [0] * 32
+    conflict = await space.commit([one("v-1", expect=7)])
+    assert conflict == [VersionConflict("v-1", 7, 0)]
+    assert workers.count == 0
+    await write(space, one("u-2", data=LARGE))
+    await write(space, *(one("v-1") for _ in range(33)))
+    assert workers.count == 2
+    assert await space.head() == 202 + 32 + 1 + 33
 
 
 async def test_a_short_read_lets_other_tasks_run(space, workers):
