@@ -179,6 +179,7 @@ class GroupCommitActor(Generic[Q, A]):
             if not self._store.is_open and not await self._store.reopen():
                 self._refuse(calls)
                 return
+            begun = trio.current_time()
             try:
                 answers = await self._commit(calls)
             except Unavailable as error:
@@ -207,7 +208,9 @@ class GroupCommitActor(Generic[Q, A]):
                 await self._isolate(calls, error)
                 return
             else:
+                seconds = trio.current_time() - begun
                 self._deliver(calls, answers)
+                self._note_batch(calls, seconds)
                 await self._pause_if_fruitless()
                 return
 
@@ -223,7 +226,6 @@ class GroupCommitActor(Generic[Q, A]):
     async def _commit(self, calls: list[Call[Q, A]]) -> Sequence[A | Deferred]:
         questions = [call.question for call in calls]
         self._doubtful = calls
-        begun = trio.current_time()
         limit = self.settings.commit_timeout
         answers: Sequence[A | Deferred] | None = None
         try:
@@ -235,14 +237,14 @@ class GroupCommitActor(Generic[Q, A]):
             raise OutcomeUnknown(f"no outcome of the commit within {limit:g} s")
         check_length("commit", answers, calls)
         self._store.note_up()
+        return answers
+
+    def _note_batch(self, calls: list[Call[Q, A]], seconds: float) -> None:
         self._batches += 1
         self._largest = max(self._largest, len(calls))
         if self._on_batch is not None:
-            seconds = trio.current_time() - begun
-            self._reporter.guard(
-                self._on_batch, len(calls), sum(call.size for call in calls), seconds
-            )
-        return answers
+            size = sum(call.size for call in calls)
+            self._reporter.guard(self._on_batch, len(calls), size, seconds)
 
     def _deliver(self, calls: list[Call[Q, A]], answers: Sequence[A | Deferred]) -> None:
         """Answer, put back, publish."""

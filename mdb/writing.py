@@ -130,11 +130,12 @@ class Writing:
         """
         if self.gone:
             raise _deleted()
-        if (too_large := self._too_large(append)) is not None:
-            raise too_large
+        size = append.size
+        if size > self._queue.size:
+            raise self._too_large(size)
         try:
             actor = self._actors.get(self.record.incarnation) or await self._start(deadline)
-            outcome = await actor.mailbox.put(append, append.size, deadline).wait()
+            outcome = await actor.mailbox.put(append, size, deadline).wait()
         except actors.ActorError as exc:
             raise self._refusal(exc, append) from exc
         return checked(append, outcome)
@@ -152,13 +153,14 @@ class Writing:
         """
         if self.gone:
             raise _deleted()
-        if (too_large := self._too_large(append)) is not None:
-            raise too_large
+        size = append.size
+        if size > self._queue.size:
+            raise self._too_large(size)
         actor = self._actors.get(self.record.incarnation)
         if actor is None:
             return False
         try:
-            actor.mailbox.put(append, append.size, deadline, lambda call: done(self._outcome(call)))
+            actor.mailbox.put(append, size, deadline, lambda call: done(self._outcome(call)))
         except actors.ActorError as exc:
             raise self._refusal(exc, append) from exc
         return True
@@ -178,13 +180,9 @@ class Writing:
             return _deleted()  # which is why the actor ended, perhaps while it was started
         return _translated(exc, append)
 
-    def _too_large(self, append: Append) -> PayloadTooLarge | None:
+    def _too_large(self, size: int) -> PayloadTooLarge:
         """Say of a write that would be refused however empty the queue is, why."""
-        if append.size <= self._queue.size:
-            return None
-        return PayloadTooLarge(
-            f"the write has {append.size} bytes, the queue holds {self._queue.size}"
-        )
+        return PayloadTooLarge(f"the write has {size} bytes, the queue holds {self._queue.size}")
 
     async def append_all(
         self, appends: Sequence[Append], deadline: float = math.inf
@@ -197,7 +195,8 @@ class Writing:
         """
         if self.gone:
             return [_deleted() for _ in appends]
-        refused = [self._too_large(append) for append in appends]
+        sizes = [append.size for append in appends]
+        refused = [self._too_large(n) if n > self._queue.size else None for n in sizes]
         fitting = [a for a, fault in zip(appends, refused, strict=True) if fault is None]
         taken = iter(await self._outcomes(fitting, deadline))
         return [next(taken) if fault is None else fault for fault in refused]

@@ -7,6 +7,7 @@ only after them: a bad call creates nothing.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import TypeAlias
 
 from mdb.core.errors import AuthInvalidToken, AuthRequired, AuthUnauthorized
@@ -21,8 +22,12 @@ Later: TypeAlias = Callable[[], Awaitable[tuple[Namespace, str | None]]]
 SCHEME = "bearer"
 
 
+@lru_cache(maxsize=1024)
 def bearer(authorization: str | None) -> str | None:
-    """Return the token of an Authorization header, None where there is none."""
+    """Return the token of an Authorization header, None where there is none.
+
+    Remembered: the headers of a client are all the same.
+    """
     if authorization is None:
         return None
     scheme, _, token = authorization.strip().partition(" ")

@@ -219,9 +219,8 @@ class _Answer:
 
     def give(self, result: bytes) -> None:
         """Answer with a result; does not raise."""
-        reply = Reply(200, result, (("X-Request-Id", self._request_id),))
+        self._done(Reply(200, result, (("X-Request-Id", self._request_id),)))
         self._metrics.answered(self._method, "OK", trio.current_time() - self._begun)
-        self._done(reply)
 
     def refuse(self, error: Exception) -> None:
         """Answer with an error; does not raise."""
@@ -229,8 +228,8 @@ class _Answer:
             extra = {"request_id": self._request_id}
             log.error("a call failed", exc_info=error, extra=extra)
             error = BackendError("the server failed")
-        self._metrics.answered(self._method, error.code, trio.current_time() - self._begun)
         self._done(refusal(error, [("X-Request-Id", self._request_id)]))
+        self._metrics.answered(self._method, error.code, trio.current_time() - self._begun)
 
 
 def refusal(error: MdbError, headers: list[tuple[str, str]]) -> Reply:

@@ -135,11 +135,13 @@ class Lane:
     def _arrived(self, data: bytes) -> None:
         """Take in what the client sent; begin to answer it, or hand it to the task."""
         assert self._seat is not None
-        progress = self._incoming.receive(data) if data else None
-        if progress is not Progress.READY:
-            self._seat.hand(progress)
-            return
-        request = self._incoming.take()
+        request = self._incoming.whole(data)
+        if request is None:
+            progress = self._incoming.receive(data) if data else None
+            if progress is not Progress.READY:
+                self._seat.hand(progress)
+                return
+            request = self._incoming.take()
         if request.keep_alive and not request.old:
             self._seat.hold()
             self._begun = request

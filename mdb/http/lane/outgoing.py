@@ -67,6 +67,12 @@ def whole(
         keep_alive: Another request may follow on this connection.
         old: The request was HTTP/1.0.
     """
+    if keep_alive and not (old or extra) and len(reply.headers) == 1:
+        # What nearly every answer is, in one step.
+        ((name, value),) = reply.headers
+        beginning = _beginnings.of(reply.status, reply.content_type)
+        line = f"{name}: {value}\r\nContent-Length: {len(body)}\r\n\r\n".encode("latin-1")
+        return b"%s%s%s" % (beginning, line, body)
     head = _head(reply, extra, keep_alive=keep_alive, old=old)
     return b"%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body)
 
