@@ -24,11 +24,11 @@ from mdb.stores.sqlite.connect import unknown, writing
 _SQL = load("mdb.stores.sqlite")
 _BY_ID = _SQL["message_by_id"]
 _VERSIONS = _SQL["stream_versions"]
-_HEAD = _SQL["head"]
 
 # Rows of one INSERT. A step into SQLite lets go of the interpreter's lock and has to get it back
-# from a busy event loop, so that a call a row costs more than the row.
-_CHUNKS = (128, 32, 8, 1)
+# from a busy event loop, so that a call a row costs more than the row. Any number of rows up to
+# 255 takes eight of them at most.
+_CHUNKS = (128, 64, 32, 16, 8, 4, 2, 1)
 
 
 def _insert_rows(count: int) -> str:
@@ -118,20 +118,19 @@ class _Batch:
         self._unwritten: set[bytes] = set()
 
     def decide_and_write(self, batch: Sequence[Append]) -> list[Outcome]:
-        self._head = self._db.execute(_HEAD).get
-        self._read_versions(batch)
+        self._read_state(batch)
         outcomes = [self._decide(append) for append in batch]
         self._flush()
         return outcomes
 
-    def _read_versions(self, batch: Iterable[Append]) -> None:
+    def _read_state(self, batch: Iterable[Append]) -> None:
         streams = list(
             {
                 **{message.stream: None for append in batch for message in append.messages},
                 **{stream: None for append in batch for stream, _ in append.expect},
             }
         )
-        found = self._db.execute(_VERSIONS, (_encode_names(streams).decode(),)).get
+        self._head, found = self._db.execute(_VERSIONS, (_encode_names(streams).decode(),)).get
         self._versions = dict(zip(streams, _decode_versions(found), strict=True))
 
     def _decide(self, append: Append) -> Outcome:
