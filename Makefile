@@ -9,9 +9,11 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
-# The lists are complete, so nothing is resolved; compiling is left to the first import. Together
-# that halves the time of the first run.
-INSTALL := $(PIP) install --no-compile --no-deps
+# The lists are complete, so nothing is resolved. What only tests and checks need is compiled when it
+# is first imported; what the server needs at once, or a start would be slow for ever where Python
+# may not write beside it.
+INSTALL := $(PIP) install --no-deps
+INSTALL_TOOLS := $(INSTALL) --no-compile
 
 # Off by default (9..), and three that misread what is meant here: a task status that is handed on
 # counts as never started (114, 128), a method that is async for its protocol's sake as sync (124).
@@ -192,12 +194,12 @@ $(VENV)/run.stamp: $(VENV)/made.stamp requirements/build.txt requirements/run.tx
 
 $(VENV)/test.stamp: $(VENV)/run.stamp requirements/test.txt
 	@echo 'Installing the pinned packages that the tests need into $(VENV)'
-	@$(INSTALL) --require-hashes -r requirements/test.txt
+	@$(INSTALL_TOOLS) --require-hashes -r requirements/test.txt
 	@touch $@
 
 $(VENV)/check.stamp: $(VENV)/test.stamp requirements/check.txt
 	@echo 'Installing the pinned packages that the checks need into $(VENV)'
-	@$(INSTALL) --require-hashes -r requirements/check.txt
+	@$(INSTALL_TOOLS) --require-hashes -r requirements/check.txt
 	@touch $@
 
 $(CHROMIUM_HOME)/unpacked.stamp: tests/browser/bun.lock tests/browser/unpack.mjs
