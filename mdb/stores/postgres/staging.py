@@ -17,7 +17,6 @@ from mdb.core.errors import BackendError, MdbError, MessageIdConflict
 from mdb.core.messages import Part, StoredMessage
 from mdb.stores.continuity import check_part, closed, misplaced, runs, too_low
 from mdb.stores.postgres.connect import LOCK_TIMEOUT
-from mdb.stores.postgres.exports import to_datetime
 from mdb.stores.postgres.session import Session, SessionId
 from mdb.stores.postgres.sql import NamespaceQueries, registry_query
 from mdb.stores.postgres.writes import END_LIMIT
@@ -43,8 +42,20 @@ class MoveAttempt(msgspec.Struct):
     first_id: UUID | None = None
 
 
+# Microseconds from 1970 to 2000, from when Postgres counts.
+_TO_2000 = 946_684_800_000_000
+
+
 async def prepare(session: Session, queries: NamespaceQueries) -> None:
     """Create the tables."""
+    # As numbers: the driver takes the first and the last moment of its own type for infinities.
+    await session.raw.set_type_codec(
+        "timestamp",
+        schema="pg_catalog",
+        format="tuple",
+        encoder=lambda time: (time - _TO_2000,),
+        decoder=lambda counted: counted[0] + _TO_2000,
+    )
     if session.pooled:
         await session.raw.transaction().start()
         await session.row(registry_query("write_settings"), LOCK_TIMEOUT)
@@ -86,7 +97,7 @@ async def stage(
                 m.global_position,
                 m.data,
                 m.metadata,
-                to_datetime(m.time),
+                m.time,
             )
             for line, m in messages
         ],
