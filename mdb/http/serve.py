@@ -186,19 +186,22 @@ class _Server:
         protocol = await connection.handshake()
         first: bytes | None = b""
         if self._rpc is not None and protocol != "h2":
-            lane = Lane(
-                connection,
-                self._connections,
-                self._rpc,
-                limits=self._limits,
-                origins=self._origins,
-                known=self._known_heads,
-                reactor=self._reactor,
-            )
-            first = await lane.run()
+            # A lane is of no use any more once it has ended: nothing here keeps it.
+            first = await self._lane(connection, self._rpc).run()
         if first is not None:
             behind = await self._behind.get()
             await behind.take_over(connection, first, draining=self._connections.draining)
+
+    def _lane(self, connection: Connection, rpc: Dispatcher) -> Lane:
+        return Lane(
+            connection,
+            self._connections,
+            rpc,
+            limits=self._limits,
+            origins=self._origins,
+            known=self._known_heads,
+            reactor=self._reactor,
+        )
 
     async def _refuse(self, connection: Connection) -> None:
         """Tell a client that there is no room for it."""

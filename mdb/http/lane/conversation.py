@@ -95,8 +95,12 @@ class Lane:
             return None  # the client is gone, or was cut off
         finally:
             self._release()
+            # Each refers to what refers to it: without this they would stay until garbage is
+            # looked for, and a follower's connection lives long after its lane.
             if self._seat is not None:
                 self._seat.release()
+                self._seat = None
+            self._incoming.end()
 
     async def _serve(self) -> bytes | None:
         incoming = self._incoming
@@ -157,10 +161,9 @@ class Lane:
     def _answered(self, reply: Reply) -> None:
         """Send the answer of a request that was begun; does not raise."""
         seat, connection, request = self._seat, self._connection, self._begun
-        assert seat is not None
-        assert request is not None
-        if not seat.occupied:
+        if seat is None or not seat.occupied:
             return  # the connection ended meanwhile
+        assert request is not None
         if connection.draining or not isinstance(reply.body, bytes):
             seat.hand(_Answered(request, reply))
             return

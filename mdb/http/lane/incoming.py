@@ -167,6 +167,10 @@ class Incoming:
         assert self.progress is Progress.FOREIGN
         return self._raw + self._pending
 
+    def end(self) -> None:
+        """Let go of the parser, which refers to this object; nothing more is read."""
+        del self._parser
+
     # How it advances
 
     def _recognise(self) -> bool:

@@ -107,7 +107,7 @@ class Notifier:
 
 
 async def _tell(session: Session, names: list[str]) -> None:
-    await session.fetch(registry_query("notify"), names)
+    await session.fetch(registry_query("notify_apart"), names)
 
 
 class Listener:
