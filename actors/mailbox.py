@@ -8,6 +8,7 @@ scope per call costs more than everything else in a round trip together.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ from .errors import DeadlinePassed, Down, OutcomeUnknown, Overloaded
 
 Q = TypeVar("Q")
 A = TypeVar("A")
+
+LOGGER = logging.getLogger("actors.mailbox")
 
 MAX_COUNT = 4096
 MAX_BYTES = 64 * 1024 * 1024
@@ -98,7 +101,10 @@ class Call(Generic[Q, A]):
         if self._event is not None:
             self._event.set()
         if self._on_done is not None:
-            self._on_done(self)
+            try:
+                self._on_done(self)
+            except Exception:  # a bug of the asker's, which must not cost the others their answers
+                LOGGER.exception("what was to be told of the end of a call failed")
 
     def result(self) -> A:
         """The answer of a call that is done; raises the error that it failed with."""
@@ -202,7 +208,8 @@ class Mailbox(Generic[Q, A]):
             size: bytes it counts for.
             deadline: trio time after which it must not be begun.
             on_done: called, sync, with the call when it has its answer or its error, by whoever
-                resolves it; saves those who need no task a task. Must not raise.
+                resolves it; saves those who need no task a task. Must not raise: what it does
+                raise is logged.
 
         Raises:
             Overloaded: the queue is full. A question larger than `max_bytes` is always refused.

@@ -215,7 +215,12 @@ class _Answer:
         if isinstance(outcome, Exception):
             self.refuse(self.form.explain(outcome))
             return
-        self.give(self.form.answer(self.append, outcome))
+        try:
+            result = self.form.answer(self.append, outcome)
+        except Exception as error:
+            self.refuse(error)
+        else:
+            self.give(result)
 
     def give(self, result: bytes) -> None:
         """Answer with a result; does not raise."""

@@ -292,3 +292,17 @@ async def test_who_asks_to_be_told_is_told_once_of_the_end(how):
     else:
         with pytest.raises((Unavailable, Overloaded, DeadlinePassed)):
             call.result()
+
+
+async def test_who_fails_when_told_costs_nobody_an_answer(caplog):
+    mailbox = Mailbox()
+
+    def fail(_call):
+        raise RuntimeError("a bug")
+
+    first, second = mailbox.put(1, on_done=fail), mailbox.put(2)
+    for call in await mailbox.batch(10, ALL):
+        call.answer(call.question)
+    assert (first.result(), second.result()) == (1, 2)
+    (record,) = caplog.records
+    assert record.name == "actors.mailbox"

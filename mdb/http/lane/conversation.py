@@ -164,21 +164,19 @@ class Lane:
         if seat is None or not seat.occupied:
             return  # the connection ended meanwhile
         assert request is not None
-        if connection.draining or not isinstance(reply.body, bytes):
-            seat.hand(_Answered(request, reply))
-            return
-        extra = cors_headers(request.origin, self._origins)
         try:
-            rest = connection.send_at_once(
-                outgoing.whole(reply, reply.body, extra=extra, keep_alive=True)
-            )
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            if connection.draining or not isinstance(reply.body, bytes):
+                seat.hand(_Answered(request, reply))
+                return
+            extra = cors_headers(request.origin, self._origins)
+            answer = outgoing.whole(reply, reply.body, extra=extra, keep_alive=True)
+            rest = connection.send_at_once(answer)
+            if rest or self._incoming.pending:
+                seat.hand(rest)
+            else:
+                seat.resume(trio.current_time() + self._limits.idle_timeout)
+        except Exception as error:  # raised in the connection's task, whose it is
             seat.fail(error)
-            return
-        if rest or self._incoming.pending:
-            seat.hand(rest)
-        else:
-            seat.resume(trio.current_time() + self._limits.idle_timeout)
 
     # Receiving
 
