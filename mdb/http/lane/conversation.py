@@ -160,7 +160,8 @@ class Lane:
 
     def _answered(self, reply: Reply) -> None:
         """Send the answer of a request that was begun; does not raise."""
-        seat, connection, request = self._seat, self._connection, self._begun
+        seat, connection = self._seat, self._connection
+        request, self._begun = self._begun, None
         if seat is None or not seat.occupied:
             return  # the connection ended meanwhile
         assert request is not None

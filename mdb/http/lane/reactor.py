@@ -16,7 +16,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Generic, TypeVar
 
-import outcome
 import trio
 
 from mdb.http.connection import RECEIVE_SIZE, Connection, Woken
@@ -79,7 +78,18 @@ class Seat(Generic[T]):
     holds the seat: then nothing more is read until `resume`. Its errors are the task's.
     """
 
-    __slots__ = ("_armed", "_connection", "_held", "_reactor", "_take", "_task")
+    __slots__ = (
+        "_armed",
+        "_connection",
+        "_error",
+        "_handed",
+        "_held",
+        "_reactor",
+        "_take",
+        "_task",
+    )
+
+    _handed: T  # with the task's waking
 
     def __init__(
         self, reactor: Reactor, connection: Connection, take: Callable[[bytes], None]
@@ -88,6 +98,7 @@ class Seat(Generic[T]):
         self._connection = connection
         self._take = take
         self._task: trio.lowlevel.Task | None = None
+        self._error: Exception | None = None
         self._held = False
         self._armed = -1  # the descriptor that the reactor looks at
 
@@ -110,13 +121,18 @@ class Seat(Generic[T]):
         connection.wake_waiter = self.fail
         try:
             self.resume(deadline)
-            value: T = await trio.lowlevel.wait_task_rescheduled(self._leave)
+            await trio.lowlevel.wait_task_rescheduled(self._leave)
+            if self._error is not None:
+                raise self._error
         finally:
             self._task = None
+            self._error = None
             connection.wake_waiter = None
             self.hold()
         if connection.expired:
             raise Woken
+        value = self._handed
+        del self._handed  # it may be large, and the next one may be long in coming
         return value
 
     def _leave(self, _raise_cancel: object) -> trio.lowlevel.Abort:
@@ -142,16 +158,19 @@ class Seat(Generic[T]):
 
     def hand(self, value: T) -> None:
         """Wake the task with something. Whoever is handed something twice gets the first."""
-        self._wake(outcome.Value(value))
+        if self._task is not None:
+            self._handed = value
+            self._wake(self._task)
 
     def fail(self, error: Exception) -> None:
         """Raise an error in the task, unless it was handed something."""
-        self._wake(outcome.Error(error))
+        if self._task is not None:
+            self._error = error
+            self._wake(self._task)
 
-    def _wake(self, result: outcome.Outcome[T]) -> None:
-        task, self._task = self._task, None
-        if task is not None:
-            trio.lowlevel.reschedule(task, result)
+    def _wake(self, task: trio.lowlevel.Task) -> None:
+        self._task = None
+        trio.lowlevel.reschedule(task)
 
     def ready(self) -> None:
         """Read what the socket has; the reactor's."""
