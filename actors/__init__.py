@@ -3,6 +3,7 @@
 It knows nothing of what the actors do: no SQL, no HTTP, no event store.
 """
 
+from .call import Call
 from .errors import (
     ActorError,
     DeadlinePassed,
@@ -15,7 +16,7 @@ from .errors import (
 )
 from .group_commit import GroupCommitActor
 from .hub import Hub, HubStatistics, Lagged, Subscription
-from .mailbox import Call, Mailbox, MailboxStatistics
+from .mailbox import Mailbox, MailboxStatistics
 from .registry import Registry, RegistryStatistics
 from .settings import GroupCommitSettings, GroupCommitStatistics
 from .store import DEFERRED, Deferred, Store, StoreFault

@@ -19,9 +19,10 @@ from typing import Generic, TypeVar
 
 import trio
 
+from .call import Call
 from .connection import Connection
 from .errors import ActorError, DeadlinePassed, Down, OutcomeUnknown, Unavailable, unavailable
-from .mailbox import Call, Mailbox
+from .mailbox import Mailbox
 from .reporter import Reporter
 from .settings import GroupCommitSettings, GroupCommitStatistics
 from .store import Deferred, Store, StoreFault, check_length

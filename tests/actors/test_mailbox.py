@@ -305,4 +305,4 @@ async def test_who_fails_when_told_costs_nobody_an_answer(caplog):
         call.answer(call.question)
     assert (first.result(), second.result()) == (1, 2)
     (record,) = caplog.records
-    assert record.name == "actors.mailbox"
+    assert record.name == "actors.call"
