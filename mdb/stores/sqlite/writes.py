@@ -25,18 +25,18 @@ _SQL = load("mdb.stores.sqlite")
 _BY_ID = _SQL["message_by_id"]
 _VERSIONS = _SQL["stream_versions"]
 
-# Rows of one INSERT. A step into SQLite lets go of the interpreter's lock and has to get it back
-# from a busy event loop, so that a call a row costs more than the row. Any number of rows up to
-# 255 takes eight of them at most.
-_CHUNKS = (128, 64, 32, 16, 8, 4, 2, 1)
+# Most rows of one INSERT. Each statement lets go of the interpreter's lock and has to get it back
+# from a busy event loop, which costs more than many rows: as few statements as can be.
+_MOST_ROWS = 128
+_COLUMNS = _SQL["insert_message"].count("?")
+_ROW = f"({', '.join('?' * _COLUMNS)})"
 
-
-def _insert_rows(count: int) -> str:
-    head, _, values = _SQL["insert_message"].rpartition("VALUES ")
-    return f"{head}VALUES {', '.join([values.strip()] * count)}"
-
-
-_INSERTS = tuple((count, _insert_rows(count)) for count in _CHUNKS)
+# A statement for each power of two, so that few are prepared; the rows that it has too many of are
+# given nothing.
+_INSERTS = {1: _SQL["insert_message"]} | {
+    count: _SQL["insert_messages"].replace(_ROW, ", ".join([_ROW] * count))
+    for count in (2, 4, 8, 16, 32, 64, _MOST_ROWS)
+}
 
 _encode_names = msgspec.json.Encoder().encode
 _decode_versions = msgspec.json.Decoder(list[int]).decode
@@ -199,11 +199,12 @@ class _Batch:
     def _flush(self) -> None:
         rows, self._rows = self._rows, []
         self._unwritten.clear()
-        begin = 0
-        for count, insert in _INSERTS:
-            while len(rows) - begin >= count:
-                self._db.execute(insert, list(chain.from_iterable(rows[begin : begin + count])))
-                begin += count
+        for begin in range(0, len(rows), _MOST_ROWS):
+            some = rows[begin : begin + _MOST_ROWS]
+            room = 1 << (len(some) - 1).bit_length()
+            values: list[object] = list(chain.from_iterable(some))
+            values += [None] * (_COLUMNS * (room - len(some)))
+            self._db.execute(_INSERTS[room], values)
 
 
 def _same(message: NewMessage, row: _Stored) -> bool:
