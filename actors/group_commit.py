@@ -1,11 +1,13 @@
 """The actor that owns a store and a mailbox: one transaction for everything that waits.
 
 The order of things, on which its users rely: a batch is committed once, its callers are answered,
-then it is published; nothing new is committed while the outcome of an earlier commit is open.
+then it is published, one batch after the other; nothing new is committed while the outcome of an
+earlier commit is open. Where more is queued when a commit has ended, the store gets it first, and
+works on it while the callers of the batch before are answered.
 
 What is known about the calls of the present batch is kept on the actor, not in its task, so it
-survives a crash: `_taken` are those without a final answer, and `_doubtful` those of them whose
-commit was begun and whose outcome is open.
+survives a crash: `_taken` are those without a final answer, `_doubtful` those of them whose commit
+was begun and whose outcome is open, and `_untold` those whose outcome is there but not told yet.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from .reporter import Reporter
 from .settings import GroupCommitSettings, GroupCommitStatistics
 from .store import Deferred, Store, StoreFault, check_length
 from .supervisor import supervise
+from .untold import Untold
 
 LOGGER = logging.getLogger("actors.group_commit")
 
@@ -78,6 +81,7 @@ class GroupCommitActor(Generic[Q, A]):
         self._rng = rng
         self._taken: list[Call[Q, A]] = []
         self._doubtful: list[Call[Q, A]] = []
+        self._untold: Untold[Q, A] = Untold(self._deliver)
         self._started = False
         self._released = False
         self._fruitless = 0  # batches in a row of which every call was deferred
@@ -149,6 +153,7 @@ class GroupCommitActor(Generic[Q, A]):
                 self._taken = calls
                 await self._process(calls)
         finally:
+            self._untold.tell()
             await self._store.close()  # noqa: ASYNC102  (shielded and bounded there)
 
     async def _recover(self) -> None:
@@ -166,7 +171,10 @@ class GroupCommitActor(Generic[Q, A]):
                 return await self.mailbox.batch(settings.max_count, settings.max_bytes)
             self._released = True
             await self._store.release()
-        calls = await self.mailbox.batch(settings.max_count, settings.max_bytes)
+        count = settings.max_count
+        if self.mailbox.waiting:
+            count = min(count, self._untold.share(self.mailbox.waiting))
+        calls = await self.mailbox.batch(count, settings.max_bytes)
         self._released = False
         return calls
 
@@ -210,7 +218,7 @@ class GroupCommitActor(Generic[Q, A]):
                 return
             else:
                 seconds = trio.current_time() - begun
-                self._deliver(calls, answers)
+                self._conclude(calls, answers, seconds)
                 self._note_batch(calls, seconds)
                 await self._pause_if_fruitless()
                 return
@@ -234,6 +242,8 @@ class GroupCommitActor(Generic[Q, A]):
                 answers = await self._store.store.commit(questions)
         except trio.TooSlowError as error:  # of a driver that enforces the deadline by itself
             raise OutcomeUnknown(f"the commit timed out: {error}") from error
+        finally:
+            self._untold.tell()  # before anybody is told of this one
         if answers is None:
             raise OutcomeUnknown(f"no outcome of the commit within {limit:g} s")
         check_length("commit", answers, calls)
@@ -247,10 +257,19 @@ class GroupCommitActor(Generic[Q, A]):
             size = sum(call.size for call in calls)
             self._reporter.guard(self._on_batch, len(calls), size, seconds)
 
-    def _deliver(self, calls: list[Call[Q, A]], answers: Sequence[A | Deferred]) -> None:
-        """Answer, put back, publish."""
+    def _conclude(
+        self, calls: list[Call[Q, A]], answers: Sequence[A | Deferred], seconds: float
+    ) -> None:
+        """Deliver, or have it done as soon as the next batch is on its way."""
         self._doubtful = []
         self._finish(calls)
+        if self.mailbox.waiting and not any(isinstance(answer, Deferred) for answer in answers):
+            self._untold.put(calls, answers, seconds)
+        else:
+            self._deliver(calls, answers)
+
+    def _deliver(self, calls: list[Call[Q, A]], answers: Sequence[A | Deferred]) -> None:
+        """Answer, put back, publish."""
         questions: list[Q] = []
         final: list[A] = []
         back: list[Call[Q, A]] = []

@@ -14,10 +14,12 @@ class FaultyStore:
     `plan(point, step, ...)` queues what happens at the next visits of a point (`open`, `commit`,
     `written` (in a commit, after the writing), `settle`, `release`, `close`): an exception is
     raised, an event is waited for, and `None` lets the visit pass. What stands in `guilty` has a
-    commit rolled back, what stands in `locked` is deferred.
+    commit rolled back, what stands in `locked` is deferred. A `prompt` one lets no other task run
+    where nothing is planned.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, prompt: bool = False) -> None:
+        self.prompt = prompt
         self.written: list[str] = []
         self.commits: list[list[str]] = []  # as they were asked for
         self.visits: list[str] = []
@@ -41,7 +43,8 @@ class FaultyStore:
 
     async def _visit(self, point: str) -> None:
         self.visits.append(point)
-        await trio.lowlevel.checkpoint()
+        if not self.prompt:
+            await trio.lowlevel.checkpoint()
         step = self._plans[point].popleft() if self._plans[point] else self._always.get(point)
         if isinstance(step, trio.Event):
             await step.wait()
