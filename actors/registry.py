@@ -88,6 +88,7 @@ class Registry(Generic[K, T]):
         self._cooling: dict[K, float] = {}  # trio time until which it is not started anew
         self._slots = trio.Semaphore(max_alive)
         self._nursery: trio.Nursery | None = None
+        self._now = trio.current_time
         self._context = contextvars.Context()
         self._closing = False
         self._nudge = trio.Event()  # wakes the reaper
@@ -112,6 +113,8 @@ class Registry(Generic[K, T]):
             async with trio.open_nursery() as nursery:
                 self._context = contextvars.copy_context()
                 self._nursery = nursery
+                # The same without its steps: each use of an actor is a look at the clock.
+                self._now = trio.lowlevel.current_clock().current_time
                 nursery.start_soon(self._reap)
                 task_status.started()
                 await self._empty.wait()
@@ -145,7 +148,7 @@ class Registry(Generic[K, T]):
         entry = self._entries.get(key)
         if entry is None or entry.state is not State.ALIVE:
             return None
-        entry.last_used = trio.current_time()
+        entry.last_used = self._now()
         self._entries.move_to_end(key)
         return entry.actor
 

@@ -93,9 +93,19 @@ class Feed:
 
     def publish(self, appends: Sequence[Append], outcomes: Sequence[Outcome]) -> None:
         """Publish what a commit wrote."""
+        if self._ordered and not self.hub:
+            self._pass(outcomes)
+            return
         for append, outcome in zip(appends, outcomes, strict=True):
             if isinstance(outcome, Written) and not outcome.repeated:
                 self._publish(append, outcome)
+
+    def _pass(self, outcomes: Sequence[Outcome]) -> None:
+        """Take in what a commit wrote, in its order, where nobody is to be told."""
+        for outcome in reversed(outcomes):
+            if isinstance(outcome, Written) and not outcome.repeated:
+                self.upto = max(self.upto, outcome.positions[-1][1])
+                return
 
     def note_import(self, upto: int) -> None:
         """Tell every subscriber to read the database: messages up to `upto` came in unpublished.

@@ -78,17 +78,22 @@ class Metrics:
 
     def published(self, _appends: Sequence[Append], outcomes: Sequence[Outcome]) -> None:
         """Count what became of writes."""
+        written = 0
         for outcome in outcomes:
             if isinstance(outcome, Written):
-                if not outcome.repeated:
+                if outcome.repeated:
+                    self.writes["repeated"] += 1
+                else:
+                    written += 1
                     self.messages += len(outcome.positions)
-                self.writes["repeated" if outcome.repeated else "written"] += 1
             elif isinstance(outcome, VersionConflict):
                 self.writes["version_conflict"] += 1
             elif isinstance(outcome, IdConflict):
                 self.writes["id_conflict"] += 1
             else:
                 self.writes["refused"] += 1
+        if written:
+            self.writes["written"] += written
 
     def crashed(self, _error: Exception) -> None:
         """Count a crash; the actor's `on_crash`."""

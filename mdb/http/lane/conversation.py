@@ -64,7 +64,12 @@ class Lane:
         known: KnownHeads,
         reactor: Reactor | None,
     ) -> None:
-        """Nothing is read yet. ``reactor`` None: the connection's task waits for it itself."""
+        """Inside of a trio run; nothing is read yet.
+
+        ``reactor`` None: the connection's task waits for it itself.
+        """
+        # What `trio.current_time` asks, without its steps.
+        self._now = trio.lowlevel.current_clock().current_time
         self._connection = connection
         self._connections = connections
         self._rpc = rpc
@@ -175,7 +180,7 @@ class Lane:
             if rest or self._incoming.pending:
                 seat.hand(rest)
             else:
-                seat.resume(trio.current_time() + self._limits.idle_timeout)
+                seat.resume(self._now() + self._limits.idle_timeout)
         except Exception as error:  # raised in the connection's task, whose it is
             seat.fail(error)
 
