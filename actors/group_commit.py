@@ -144,17 +144,20 @@ class GroupCommitActor(Generic[Q, A]):
                 await self._store.open()
                 self._started = True
             task_status.started(self.mailbox)
-            await self._recover()
-            while True:
-                try:
-                    calls = await self._next_batch()
-                except trio.EndOfChannel:
-                    return
-                self._taken = calls
-                await self._process(calls)
+            await self._untold.before_waits(self._work())
         finally:
             self._untold.tell()
             await self._store.close()  # noqa: ASYNC102  (shielded and bounded there)
+
+    async def _work(self) -> None:
+        await self._recover()
+        while True:
+            try:
+                calls = await self._next_batch()
+            except trio.EndOfChannel:
+                return
+            self._taken = calls
+            await self._process(calls)
 
     async def _recover(self) -> None:
         doubtful = set(self._doubtful)
@@ -260,7 +263,7 @@ class GroupCommitActor(Generic[Q, A]):
     def _conclude(
         self, calls: list[Call[Q, A]], answers: Sequence[A | Deferred], seconds: float
     ) -> None:
-        """Deliver, or have it done as soon as the next batch is on its way."""
+        """Deliver, or have it done when the next batch is on its way."""
         self._doubtful = []
         self._finish(calls)
         if self.mailbox.waiting and not any(isinstance(answer, Deferred) for answer in answers):

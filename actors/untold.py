@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
-
-import trio
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from types import coroutine
+from typing import Any, Generic, TypeVar
 
 from .call import Call
 from .store import Deferred
 
 Q = TypeVar("Q")
 A = TypeVar("A")
+T = TypeVar("T")
 
 EVEN_LIMIT = 0.005  # seconds; batches whose commits take longer are not made even
 
@@ -31,9 +31,9 @@ class Untold(Generic[Q, A]):
         self._even_with: int | None = None
 
     def put(self, calls: list[Call[Q, A]], answers: Sequence[A | Deferred], seconds: float) -> None:
-        """Keep a batch for the event loop's next turn, or the next `tell`.
+        """Keep a batch until `tell`, which the consumer's next wait calls, see `before_waits`.
 
-        By then the consumer has handed the next batch to the store, if it does not wait before.
+        By then it has handed the next batch to the store, if it does not wait for that.
 
         Args:
             seconds: how long its commit took.
@@ -41,7 +41,29 @@ class Untold(Generic[Q, A]):
         assert self._batch is None, "batches are told one after the other"
         self._batch = calls, answers
         self._even_with = len(calls) if seconds < EVEN_LIMIT else None
-        trio.lowlevel.current_trio_token().run_sync_soon(self.tell)
+
+    @coroutine
+    def before_waits(self, work: Coroutine[Any, Any, T]) -> Generator[Any, Any, T]:
+        """Await the consumer's `work`; tell what was kept in the moment before each of its waits.
+
+        Nothing is added to the work: a turn of the event loop, in which the answers were given by
+        another task, would cost as much as some of them.
+        """
+        proceed: Callable[[Any], Any] = work.send
+        value: Any = None
+        while True:
+            try:
+                wanted = proceed(value)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            self.tell()
+            try:
+                value = yield wanted
+                proceed = work.send
+            except BaseException as error:  # noqa: ASYNC103  (raised in the work)
+                value = error
+                proceed = work.throw
 
     def tell(self) -> None:
         """Deliver now what was kept, if anything was. Sync; may be called at any time."""
