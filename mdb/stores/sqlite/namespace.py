@@ -36,6 +36,7 @@ from mdb.stores.base import Importer, Joining
 from mdb.stores.sqlite import exports, pages, reads, staging, writes
 from mdb.stores.sqlite.connect import reading, writing
 from mdb.stores.sqlite.importer import Source, importing
+from mdb.stores.sqlite.proposals import Known
 from mdb.stores.sqlite.workers import Workers
 
 T = TypeVar("T")
@@ -105,6 +106,7 @@ class SqliteNamespace:
         self._turn = turn
         self._writer: apsw.Connection | None = None
         self._moved: trio.Event | None = None
+        self._known = Known()
 
     @property
     def is_open(self) -> bool:
@@ -121,6 +123,7 @@ class SqliteNamespace:
             self._close()
             self._open()
 
+        self._known.forget()
         with writing():
             await self._exclusive(self._writers, reopen)
 
@@ -134,12 +137,25 @@ class SqliteNamespace:
         In memory a small one is written by the caller itself, without a turn for others: they had
         theirs, or they would not have asked.
         """
-        if self._is_free_here() and self._writer is not None and _is_small(questions):
-            return writes.commit(self._writer, questions)
-        return await self._write(partial(writes.commit, batch=questions))
+        await self._wait_for_move()
+        proposal = self._known.propose(questions)
+        try:
+            if self._is_free_here() and self._writer is not None and _is_small(questions):
+                done = writes.commit(self._writer, questions, proposal)
+            else:
+                done = await self._write(partial(writes.commit, batch=questions, proposal=proposal))
+        except BaseException:
+            self._known.forget()
+            raise
+        if done.draft is None:
+            self._known.forget()
+        else:
+            self._known.learn(done.draft.head, done.draft.versions)
+        return done.outcomes
 
     async def settle(self, questions: Sequence[Append]) -> Sequence[Outcome | None]:
         """Find out what became of a batch. See `NamespaceStore.settle`."""
+        await self._wait_for_move()
         return await self._write(partial(writes.settle, batch=questions))
 
     async def _write(self, function: Callable[[apsw.Connection], T]) -> T:
@@ -149,7 +165,6 @@ class SqliteNamespace:
             assert self._writer is not None
             return function(self._writer)
 
-        await self._wait_for_move()
         # No interrupt: a commit that has begun ends, and its caller's limit is the actor's.
         return await self._exclusive(self._writers, run)
 
@@ -167,6 +182,7 @@ class SqliteNamespace:
 
     async def close(self) -> None:
         """Close the write connection. See `NamespaceStore.close`."""
+        self._known.forget()
         await self._exclusive(self._writers, self._close)
 
     def _close(self) -> None:
@@ -188,6 +204,7 @@ class SqliteNamespace:
         try:
             yield
         finally:
+            self._known.forget()
             self._moved.set()
             self._moved = None
 

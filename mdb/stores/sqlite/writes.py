@@ -6,37 +6,24 @@ once it has won, so that there is nothing to undo inside the batch and no savepo
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Sequence
-from itertools import chain
-from typing import TypeAlias
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple, TypeAlias
 
 import apsw
 import msgspec
 
-from mdb.core.hash64 import cardinal_hash
 from mdb.core.jsonrules import equal
 from mdb.core.messages import Append, Closed, IdConflict, NewMessage, Outcome, Written
 from mdb.core.versions import first_conflict
 from mdb.stores.queries import load
 from mdb.stores.sqlite.connect import unknown, writing
+from mdb.stores.sqlite.drafts import MOST_ROWS, Draft, insertion
+from mdb.stores.sqlite.proposals import Proposal
 
 _SQL = load("mdb.stores.sqlite")
 _BY_ID = _SQL["message_by_id"]
 _VERSIONS = _SQL["stream_versions"]
-
-# Most rows of one INSERT. Each statement lets go of the interpreter's lock and has to get it back
-# from a busy event loop, which costs more than many rows: as few statements as can be.
-_MOST_ROWS = 128
-_COLUMNS = _SQL["insert_message"].count("?")
-_ROW = f"({', '.join('?' * _COLUMNS)})"
-
-# A statement for each power of two, so that few are prepared; the rows that it has too many of are
-# given nothing.
-_INSERTS = {1: _SQL["insert_message"]} | {
-    count: _SQL["insert_messages"].replace(_ROW, ", ".join([_ROW] * count))
-    for count in (2, 4, 8, 16, 32, 64, _MOST_ROWS)
-}
 
 _encode_names = msgspec.json.Encoder().encode
 _decode_versions = msgspec.json.Decoder(list[int]).decode
@@ -44,44 +31,77 @@ _decode_versions = msgspec.json.Decoder(list[int]).decode
 # What `message_by_id` returns: stream, type, position, global position, data, metadata.
 _Stored: TypeAlias = tuple[str, str, int, int, str, str | None]
 
-# What `insert_message` takes, in the order of its columns.
-_Row: TypeAlias = tuple[int, bytes, str, str, int, str, str | None, int, int | None, str | None]
+
+class Committed(NamedTuple):
+    """A batch that stands.
+
+    `draft`: the state that it left, in full for the batch's streams; None where that is not known.
+    """
+
+    outcomes: Sequence[Outcome]
+    draft: Draft | None
 
 
-def commit(db: apsw.Connection, batch: Sequence[Append]) -> list[Outcome]:
+def commit(
+    db: apsw.Connection, batch: Sequence[Append], proposal: Proposal | None = None
+) -> Committed:
     """Decide and write a batch in one transaction; durable when it returns.
+
+    A `proposal` for the batch is written as it is if the database lets it, which decides otherwise.
 
     Raises `actors.Unavailable`, `actors.OutcomeUnknown`, or `BackendError`, after which nothing
     of the batch was written.
     """
     try:
+        if proposal is not None and _stands(db, proposal):
+            return Committed(proposal.outcomes, proposal.draft)
         with writing():
             db.execute("BEGIN IMMEDIATE")
-            outcomes = _decide_and_write(db, batch)
-        try:
+            committed = _decide_and_write(db, batch)
+        with _making_durable():
             db.execute("COMMIT")
-        except apsw.IOError as exc:
-            raise unknown(exc) from exc
-        except apsw.Error:
-            with writing():
-                raise
     except BaseException:
         if db.in_transaction:
             db.execute("ROLLBACK")
         raise
-    return outcomes
+    return committed
 
 
-def _decide_and_write(db: apsw.Connection, batch: Sequence[Append]) -> list[Outcome]:
+@contextmanager
+def _making_durable() -> Generator[None]:
     try:
-        return _Batch(db).decide_and_write(batch)
+        yield
+    except apsw.IOError as exc:
+        raise unknown(exc) from exc
+    except apsw.Error:
+        with writing():
+            raise
+
+
+def _stands(db: apsw.Connection, proposal: Proposal) -> bool:
+    """Write a proposal in a transaction of its own; False, and nothing is written, if it is wrong.
+
+    It is wrong where an id is stored already, or somebody else wrote to the file.
+    """
+    with _making_durable():
+        try:
+            db.execute(proposal.statement, proposal.values)
+        except apsw.ConstraintError:
+            return False
+    return True
+
+
+def _decide_and_write(db: apsw.Connection, batch: Sequence[Append]) -> Committed:
+    lookup = _Batch(db)
+    try:
+        return Committed(lookup.decide_and_write(batch), lookup.draft)
     except apsw.ConstraintError as exc:
         trigger = getattr(exc, "extendedresult", 0) == apsw.SQLITE_CONSTRAINT_TRIGGER
         if not trigger or not db.execute(_SQL["import_closed"]).get:
             raise
         # Ours, which is there while an import in parts is under way. It refuses the first row:
         # nothing of the batch was written.
-        return [Closed() for _ in batch]
+        return Committed([Closed() for _ in batch], None)
 
 
 def settle(db: apsw.Connection, batch: Sequence[Append]) -> list[Outcome | None]:
@@ -105,17 +125,14 @@ class _Batch:
     """The state of one batch: what it has read, and the rows it will insert.
 
     The versions of all its streams are read together at the start, and the rows inserted
-    together at the end. A group sees what the groups before it decided by `_versions`, and by
-    `_unwritten` for ids.
+    together at the end. A group sees what the groups before it decided by the draft's versions, and
+    by `_unwritten` for ids.
     """
 
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
-        self._now = time.time_ns() // 1000
-        self._head: int = 0
-        self._versions: dict[str, int] = {}
-        self._rows: list[_Row] = []
         self._unwritten: set[bytes] = set()
+        self.draft = Draft(0, {})
 
     def decide_and_write(self, batch: Sequence[Append]) -> list[Outcome]:
         self._read_state(batch)
@@ -130,15 +147,19 @@ class _Batch:
                 **{stream: None for append in batch for stream, _ in append.expect},
             }
         )
-        self._head, found = self._db.execute(_VERSIONS, (_encode_names(streams).decode(),)).get
-        self._versions = dict(zip(streams, _decode_versions(found), strict=True))
+        head, found = self._db.execute(_VERSIONS, (_encode_names(streams).decode(),)).get
+        self.draft = Draft(head, dict(zip(streams, _decode_versions(found), strict=True)))
 
     def _decide(self, append: Append) -> Outcome:
         return (
             self._known(append)
-            or (append.expect and first_conflict(append.expect, self._versions.__getitem__))
+            or (append.expect and first_conflict(append.expect, self.draft.versions.__getitem__))
             or self._take(append.messages)
         )
+
+    def _take(self, messages: Sequence[NewMessage]) -> Written:
+        self._unwritten.update([message.id for message in messages])
+        return self.draft.take(messages)
 
     def _known(self, append: Append) -> Outcome | None:
         """Judge the ids that the caller gave: None where none of them is stored."""
@@ -168,43 +189,11 @@ class _Batch:
             positions.append((row[2], row[3]))
         return Written(tuple(positions), repeated=True)
 
-    def _take(self, messages: Sequence[NewMessage]) -> Written:
-        """Give the messages their positions; they have won."""
-        after = head = self._head
-        versions, now = self._versions, self._now
-        positions = []
-        for message in messages:
-            stream = message.stream
-            position = versions[stream] = versions[stream] + 1
-            head += 1
-            positions.append((position, head))
-            self._unwritten.add(message.id)
-            self._rows.append(
-                (
-                    head,
-                    message.id,
-                    stream,
-                    message.type,
-                    position,
-                    message.data.decode(),
-                    None if message.metadata is None else message.metadata.decode(),
-                    now,
-                    cardinal_hash(stream),
-                    message.correlation,
-                )
-            )
-        self._head = head
-        return Written(tuple(positions), after=after)
-
     def _flush(self) -> None:
-        rows, self._rows = self._rows, []
+        rows, self.draft.rows = self.draft.rows, []
         self._unwritten.clear()
-        for begin in range(0, len(rows), _MOST_ROWS):
-            some = rows[begin : begin + _MOST_ROWS]
-            room = 1 << (len(some) - 1).bit_length()
-            values: list[object] = list(chain.from_iterable(some))
-            values += [None] * (_COLUMNS * (room - len(some)))
-            self._db.execute(_INSERTS[room], values)
+        for begin in range(0, len(rows), MOST_ROWS):
+            self._db.execute(*insertion(rows[begin : begin + MOST_ROWS]))
 
 
 def _same(message: NewMessage, row: _Stored) -> bool:
