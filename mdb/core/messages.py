@@ -60,8 +60,9 @@ class Written(msgspec.Struct, frozen=True, gc=False):
     """The write stands. `positions` are (position, globalPosition), one for each message.
 
     `repeated`: it already stood (same ids, equal content) and nothing was written now.
-    `after`: the namespace's highest global position just before this write, where the store
-    knows it without asking again; a follower that has seen `after` has missed nothing.
+    `after`: a global position between which and this write's first there is no message, where the
+    store knows one without asking again: a follower that has seen everything up to it has missed
+    nothing.
     """
 
     positions: tuple[tuple[int, int], ...]

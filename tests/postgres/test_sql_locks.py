@@ -47,6 +47,31 @@ async def test_a_batch_waits_for_whoever_acquired_the_lock_of_any_category(
     assert answers[0].positions == [[1 if category == "a" else 0]]
 
 
+async def test_a_lone_write_waits_for_the_same_lock_and_sees_what_was_written_meanwhile(
+    message_store: Connection, message_store_url: str, connect: Any
+) -> None:
+    client, server = await connect(message_store_url), await connect(message_store_url)
+    await client.execute("begin")
+    await client.execute(
+        "select message_store.write_message(gen_random_uuid()::text, 'a-1', 'T', '{}')"
+    )
+    answers = []
+
+    async def lone() -> None:
+        row = await server.fetchrow(
+            "select * from message_store.write_one"
+            "(gen_random_uuid(), false, 'a-1', 'T', '{}', null, null)"
+        )
+        answers.append((row["position"], row["global_position"]))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(lone)
+        await until_somebody_waits(message_store)
+        assert not answers
+        await client.execute("commit")
+    assert answers == [(1, 2)]
+
+
 async def test_the_lock_is_the_schema_s_own_and_names_it(
     message_store: Connection, message_store_url: str, connect: Any
 ) -> None:
