@@ -27,6 +27,7 @@ from .errors import ActorError, DeadlinePassed, Down, OutcomeUnknown, Unavailabl
 from .mailbox import Mailbox
 from .reporter import Reporter
 from .settings import GroupCommitSettings, GroupCommitStatistics
+from .settling import settle
 from .store import Deferred, Store, StoreFault, check_length
 from .supervisor import supervise
 from .untold import Untold
@@ -334,22 +335,7 @@ class GroupCommitActor(Generic[Q, A]):
 
         Returns: those that were not written and may be committed again.
         """
-        give_up_at = trio.current_time() + self.settings.settle_limit
-        attempt = 0
-        while True:
-            try:
-                await self._store.open()
-                with trio.fail_after(self.settings.settle_timeout):
-                    found = await self._store.store.settle([c.question for c in self._doubtful])
-                check_length("settle", found, self._doubtful)
-                break
-            except Exception as error:
-                attempt += 1
-                self._store.note_down(error)
-                if trio.current_time() >= give_up_at:
-                    raise
-                await self._refuse_for(self._store.delay(attempt))
-        self._store.note_up()
+        found = await settle(self._doubtful, self._store, self.mailbox, self.settings)
         return self._deliver_settled(found)
 
     def _deliver_settled(self, found: Sequence[A | None]) -> list[Call[Q, A]]:
@@ -368,24 +354,6 @@ class GroupCommitActor(Generic[Q, A]):
         self._taken = [call for call in self._taken if not call.done]
         self._announce(questions, answers)
         return again
-
-    async def _refuse_for(self, seconds: float) -> None:
-        """Refuse what is queued and what comes in, and tell those whose time is over."""
-        until = trio.current_time() + seconds
-        error = partial(unavailable, self._store.down_reason)
-        while (now := trio.current_time()) < until:
-            self.mailbox.expire(now, self.settings.grace)
-            ends = [call.deadline + self.settings.grace for call in self._doubtful if not call.done]
-            with trio.move_on_at(min([until, *ends])):
-                await self._refuse_arrivals(error)
-
-    async def _refuse_arrivals(self, error: Callable[[], Exception]) -> None:
-        try:
-            while True:
-                for call in await self.mailbox.batch(self.settings.max_count, 1 << 62):
-                    call.fail(error())
-        except trio.EndOfChannel:  # closed and drained, but the outcome is still open
-            await trio.sleep_forever()
 
     # The end
 
