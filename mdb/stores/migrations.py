@@ -24,9 +24,7 @@ Backend: TypeAlias = Literal["sqlite", "postgres"]
 Scope: TypeAlias = Literal["metadata", "namespace", "adopted"]
 
 # A script that creates its object where this server's functions are, not where the messages are.
-_OF_FUNCTIONS = re.compile(
-    r"^create (or replace )?(function|type) \{functions\}\.", re.MULTILINE
-)
+_OF_FUNCTIONS = re.compile(r"^create (or replace )?(function|type) \{functions\}\.", re.MULTILINE)
 
 
 class MigrationError(Exception):
