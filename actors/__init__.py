@@ -21,6 +21,7 @@ from .registry import Registry, RegistryStatistics
 from .settings import GroupCommitSettings, GroupCommitStatistics
 from .store import DEFERRED, Deferred, Store, StoreFault
 from .supervisor import supervise
+from .sweep import Sweep
 
 __all__ = [
     "DEFERRED",
@@ -46,6 +47,7 @@ __all__ = [
     "StoreFault",
     "Subscription",
     "SubscriptionEnded",
+    "Sweep",
     "Unavailable",
     "supervise",
 ]

@@ -23,6 +23,7 @@ import trio
 
 from .call import Call
 from .connection import Connection
+from .early import Begin, Early
 from .errors import ActorError, DeadlinePassed, Down, OutcomeUnknown, Unavailable, unavailable
 from .mailbox import Mailbox
 from .reporter import Reporter
@@ -30,6 +31,7 @@ from .settings import GroupCommitSettings, GroupCommitStatistics
 from .settling import settle
 from .store import Deferred, Store, StoreFault, check_length
 from .supervisor import supervise
+from .sweep import Sweep
 from .untold import Untold
 
 LOGGER = logging.getLogger("actors.group_commit")
@@ -54,6 +56,8 @@ class GroupCommitActor(Generic[Q, A]):
         on_crash: called, sync, with the error of each crash of the actor's task.
         on_error: called, sync, with every error that nobody else gets to see. What any of these
             callbacks raises is logged and does not hurt the actor.
+        begin: begins a commit without waiting, see `Early`, where `sweep` ends and the actor waits
+            for its next batch.
         name: for log lines.
         rng: numbers in [0, 1) for the jitter.
     """
@@ -67,6 +71,8 @@ class GroupCommitActor(Generic[Q, A]):
         on_batch: Callable[[int, int, float], object] | None = None,
         on_crash: Callable[[Exception], object] | None = None,
         on_error: Callable[[Exception], object] | None = None,
+        begin: Begin[Q, A] | None = None,
+        sweep: Sweep | None = None,
         settings: GroupCommitSettings | None = None,
         name: str = "",
         rng: Callable[[], float] = random.random,
@@ -83,6 +89,10 @@ class GroupCommitActor(Generic[Q, A]):
         self._taken: list[Call[Q, A]] = []
         self._doubtful: list[Call[Q, A]] = []
         self._untold: Untold[Q, A] = Untold(self._deliver)
+        self._early: Early[Q, A] | None = None
+        if begin is not None and sweep is not None:
+            self._early = Early(begin)
+            self.mailbox.on_woken = partial(sweep.at_end, self._begin_early)
         self._started = False
         self._released = False
         self._fruitless = 0  # batches in a row of which every call was deferred
@@ -184,6 +194,16 @@ class GroupCommitActor(Generic[Q, A]):
 
     # One batch
 
+    def _begin_early(self) -> None:
+        """Hand the store a batch at once, which the actor's task, just woken, goes on with."""
+        if self._early is None or not self._store.is_open or self._doubtful:
+            return  # what it was woken for is not to be committed, or not by this store as it is
+        calls = self.mailbox.take_ahead(self.settings.max_count, self.settings.max_bytes)
+        if calls:
+            # Before anything is sent: whatever happens, these are calls whose outcome is open.
+            self._taken = self._doubtful = calls
+            self._early.begin(calls)
+
     async def _process(self, calls: list[Call[Q, A]]) -> None:
         """Bring every one of `calls` to an answer, or back into the queue."""
         rounds = 0
@@ -243,7 +263,8 @@ class GroupCommitActor(Generic[Q, A]):
         answers: Sequence[A | Deferred] | None = None
         try:
             with trio.move_on_after(limit, shield=True):
-                answers = await self._store.store.commit(questions)
+                begun = None if self._early is None else self._early.outcome(calls)
+                answers = await (self._store.store.commit(questions) if begun is None else begun)
         except trio.TooSlowError as error:  # of a driver that enforces the deadline by itself
             raise OutcomeUnknown(f"the commit timed out: {error}") from error
         finally:

@@ -68,10 +68,14 @@ class Mailbox(Generic[Q, A]):
         self.max_bytes = max_bytes
         self.on_busy: Callable[[], None] | None = None
         """Called, sync, when a call is put into an empty queue; must not raise."""
+        self.on_woken: Callable[[], None] | None = None
+        """Called, sync, when that wakes the consumer; must not raise."""
         self._queue: deque[Call[Q, A]] = deque()
         self._bytes = 0  # the sizes of what is in _queue
         self._in_flight: dict[Call[Q, A], None] = {}  # a set in the order they were taken
-        self._arrived: trio.Event | None = None  # set while the consumer waits
+        self._consumer: trio.lowlevel.Task | None = None  # while it waits and was not woken
+        self._woken = False  # the consumer, that has not run since
+        self._ahead: list[Call[Q, A]] = []  # taken already, for the consumer that was woken
         self._closed = False
         self._refusal: Callable[[], Exception] = Down
         self._accepted = 0
@@ -150,10 +154,19 @@ class Mailbox(Generic[Q, A]):
         return await self.put(question, size, deadline).wait()
 
     def _wake(self) -> None:
-        if self._arrived is not None:
-            self._arrived.set()
+        if self._rouse() and self.on_woken is not None:
+            self.on_woken()
         if self.on_busy is not None:
             self.on_busy()
+
+    def _rouse(self) -> bool:
+        if self._consumer is None:
+            return False
+        # From here on it is past being cancelled; one that is being cancelled waits no more.
+        consumer, self._consumer = self._consumer, None
+        self._woken = True
+        trio.lowlevel.reschedule(consumer)
+        return True
 
     def _refuse_overload(self, count: int, size: int) -> None:
         self._overloaded += count
@@ -183,18 +196,35 @@ class Mailbox(Generic[Q, A]):
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         while True:
-            calls = self._take(max_count, max_bytes)
+            if self._ahead:
+                calls, self._ahead = self._ahead, []
+            else:
+                calls = self._take(max_count, max_bytes)
             if calls:
                 return calls
             if self._closed:
                 raise trio.EndOfChannel
-            if self._arrived is not None:
+            if self._consumer is not None or self._woken:
                 raise trio.BusyResourceError("another task waits for a batch")
-            self._arrived = trio.Event()
-            try:
-                await self._arrived.wait()
-            finally:
-                self._arrived = None
+            self._consumer = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._leave)
+            self._woken = False
+
+    def _leave(self, _raise_cancel: object) -> trio.lowlevel.Abort:
+        self._consumer = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def take_ahead(self, max_count: int, max_bytes: int) -> list[Call[Q, A]]:
+        """Take, as `batch`, what a consumer that waits there was woken for; it gets the same list.
+
+        Sync. Nothing if none was woken, or if it was done already. The consumer returns from its
+        wait with what was taken, come what may: one that is woken can't be cancelled any more, and
+        one that was cancelled before, although it has not run yet, is not woken.
+        """
+        if not self._woken or self._ahead:
+            return []
+        self._ahead = self._take(max_count, max_bytes)
+        return self._ahead
 
     def _take(self, max_count: int, max_bytes: int) -> list[Call[Q, A]]:
         queue = self._queue
@@ -266,8 +296,7 @@ class Mailbox(Generic[Q, A]):
         """
         self._closed = True
         self._refusal = refusal
-        if self._arrived is not None:
-            self._arrived.set()
+        self._rouse()
 
     def expire(self, now: float, grace: float) -> None:
         """Answer those whose time is over. Sync; cost grows with what waits, not with what was.

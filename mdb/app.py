@@ -134,6 +134,7 @@ async def _serve(
             port=port,
             limits=limits,
             origins=origins,
+            sweep=database.sweep,
             draining=draining,
         )
         try:

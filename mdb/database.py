@@ -75,6 +75,7 @@ class Database:
         self._queue = queue
         self.draining = False
         self.metrics = Metrics()
+        self.sweep = actors.Sweep()
         self._namespaces: dict[str, Namespace] = {}
         self._tokens: dict[bytes, Namespace] = {}
         self._revocations = 0
@@ -93,7 +94,9 @@ class Database:
         known = self._namespaces.get(record.incarnation)
         if known is None:
             store = self.store.namespace(record)
-            known = Namespace(record, store, self._actors, self._queue, self.metrics)
+            known = Namespace(
+                record, store, self._actors, self._queue, self.metrics, sweep=self.sweep
+            )
             self._namespaces[record.incarnation] = known
             if self.draining:
                 known.feed.hub.close("draining")

@@ -43,8 +43,12 @@ class Namespace(Writing, Reading):
         running: Actors,
         queue: QueueBounds,
         metrics: Metrics,
+        *,
+        sweep: actors.Sweep,
     ) -> None:
         """Made by `Database`. `running` starts the namespace's actor when it is needed.
+
+        `sweep`: at its end the writes that were put in it are begun.
 
         `gone`: it was deleted. `revoked`: how often its token was replaced.
         """
@@ -57,6 +61,7 @@ class Namespace(Writing, Reading):
         self._actors = running
         self._queue = queue
         self._metrics = metrics
+        self._sweep = sweep
 
     def actor(self) -> actors.GroupCommitActor[Append, Outcome]:
         """Make the actor that will own the write side; for the registry of actors."""
@@ -66,6 +71,8 @@ class Namespace(Writing, Reading):
             publish=self._published,
             on_batch=self._metrics.committed,
             on_crash=self._metrics.crashed,
+            begin=self.store.begin,
+            sweep=self._sweep,
             name=self.id,
             settings=_ACTOR,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import ssl as ssl_module
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -42,6 +42,7 @@ async def serve(
     ssl: ssl_module.SSLContext | None = None,
     limits: Limits | None = None,
     origins: AllowedOrigins | None = None,
+    sweep: AbstractContextManager[object] | None = None,
     draining: trio.Event,
     task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -64,6 +65,7 @@ async def serve(
         ssl: For HTTPS, see `tls_context`; None for HTTP.
         limits: All bounds; the default ones if None.
         origins: CORS for the lane; off if None.
+        sweep: Entered while the requests of one turn of the loop are looked at.
         draining: Set by the caller to stop.
         task_status: Reports the port, when connections are accepted.
 
@@ -80,7 +82,7 @@ async def serve(
         return Behind(load_app(), limits)
 
     listeners = await open_listeners(host, port, limits)
-    reactor = Reactor() if rpc is not None and Reactor.available else None
+    reactor = Reactor(sweep) if rpc is not None and Reactor.available else None
     server = _Server(
         Deferred(load),
         rpc,

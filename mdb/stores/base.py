@@ -111,6 +111,17 @@ class NamespaceStore(Protocol):
         """Whether messages become visible in the order of their global positions, come what may."""
         ...
 
+    @property
+    def begin(
+        self,
+    ) -> Callable[[Sequence[Append]], Awaitable[Sequence[Outcome | Deferred]] | None] | None:
+        """Begin a `commit` from another task's turn, see `actors.Early`; None if there is no such.
+
+        Called while nothing else of the write side is under way. Sync, raises nothing. What it
+        returns is awaited by the actor, once; None: it had to wait first, and nothing was done.
+        """
+        ...
+
     async def open(self) -> None:
         """Make the write side ready. Raises `actors.Unavailable`."""
 

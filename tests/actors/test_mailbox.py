@@ -306,3 +306,66 @@ async def test_who_fails_when_told_costs_nobody_an_answer(caplog):
     assert (first.result(), second.result()) == (1, 2)
     (record,) = caplog.records
     assert record.name == "actors.call"
+
+
+async def waiting_for_a_batch(nursery, mailbox):
+    """Have a task wait for a batch; what it got, and what cancels it."""
+    got, scope = [], trio.CancelScope()
+
+    async def consume():
+        with scope:
+            got.append(await mailbox.batch(10, ALL))
+
+    nursery.start_soon(consume)
+    await wait_all_tasks_blocked()
+    return got, scope
+
+
+async def test_what_is_taken_ahead_is_the_batch_of_the_consumer_that_was_woken(nursery):
+    mailbox = Mailbox()
+    got, _scope = await waiting_for_a_batch(nursery, mailbox)
+    assert mailbox.take_ahead(10, ALL) == []
+    for question in "ab":
+        mailbox.put(question)
+    taken = mailbox.take_ahead(10, ALL)
+    assert [call.question for call in taken] == ["a", "b"]
+    mailbox.put("c")
+    assert mailbox.take_ahead(10, ALL) == []
+    assert mailbox.in_flight == taken
+    await wait_all_tasks_blocked()
+    assert got[0] is taken
+    assert [call.question for call in await mailbox.batch(10, ALL)] == ["c"]
+
+
+async def test_nothing_is_taken_ahead_for_a_consumer_that_does_not_wait():
+    mailbox = Mailbox()
+    mailbox.put("a")
+    assert mailbox.take_ahead(10, ALL) == []
+    assert mailbox.waiting == 1
+
+
+async def test_a_consumer_that_was_woken_gets_its_batch_although_cancelled(nursery):
+    mailbox = Mailbox()
+    got, scope = await waiting_for_a_batch(nursery, mailbox)
+    mailbox.put("a")
+    scope.cancel()
+    taken = mailbox.take_ahead(10, ALL)
+    await wait_all_tasks_blocked()
+    assert got == [taken]
+    assert not scope.cancelled_caught
+
+
+async def test_nothing_is_taken_ahead_for_a_consumer_that_was_cancelled(nursery):
+    mailbox = Mailbox()
+    got, scope = await waiting_for_a_batch(nursery, mailbox)
+    scope.cancel()
+    mailbox.put("a")
+    assert mailbox.take_ahead(10, ALL) == []
+    await wait_all_tasks_blocked()
+    assert (got, mailbox.waiting) == ([], 1)
+    assert scope.cancelled_caught
+    # Whoever waits next is woken as ever.
+    assert [call.question for call in await mailbox.batch(10, ALL)] == ["a"]
+    got, _scope = await waiting_for_a_batch(nursery, mailbox)
+    mailbox.put("b")
+    assert [call.question for call in mailbox.take_ahead(10, ALL)] == ["b"]

@@ -66,6 +66,26 @@ async def test_what_others_keep_locked_waits_and_the_rest_is_written(
     assert third == VersionConflict("free-3", 7, -1)
 
 
+async def test_a_batch_that_was_begun_leaves_out_the_same(
+    namespace: mdb.Namespace, client: Any
+) -> None:
+    begin = namespace.store.begin
+    assert begin is not None
+    await namespace.write("free-1", "T", 1)
+    await client.execute("begin")
+    await client.fetchval("select acquire_lock('busy-1')")
+    batch = [one("busy-1"), one("free-1")]
+    begun = begin(batch)
+    assert begun is not None
+    left_out, written = await begun
+    assert left_out is DEFERRED
+    assert isinstance(written, Written)
+    await client.execute("commit")
+    again = begin(batch[:1])
+    assert again is not None
+    assert isinstance((await again)[0], Written)
+
+
 async def test_a_guarded_stream_counts_like_a_written_one(
     namespace: mdb.Namespace, client: Any
 ) -> None:

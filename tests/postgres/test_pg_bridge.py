@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import math
+from collections.abc import Awaitable
 from functools import partial
 
 import pytest
@@ -97,3 +99,39 @@ async def test_a_driven_call_past_its_limit_counts_as_lost(
         with pytest.raises(Lost):
             await bridge.run(hang, limit=5)
     assert trio.current_time() >= 5
+
+
+async def test_what_was_begun_is_ended_by_another_task_and_on_the_same_loop() -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def work() -> None:
+        for _ in range(3):
+            loop = asyncio.get_running_loop()
+            loops.append(loop)
+            future = loop.create_future()
+            loop.call_soon(future.set_result, None)
+            await future
+
+    async def end(begun: Awaitable[None]) -> None:
+        await begun
+
+    async with open_bridge() as bridge:
+        begun = bridge.begin(bridge.run(work, limit=math.inf))
+        assert len(loops) == 1
+        async with trio.open_nursery() as nursery:  # noqa: ASYNC112  (a task of its own ends it)
+            nursery.start_soon(end, begun)
+        assert loops == [bridge._loop] * 3
+
+
+async def test_what_ends_at_once_says_so_where_it_is_awaited() -> None:
+    async def answer() -> int:
+        return 1
+
+    async def fail() -> int:
+        raise ValueError("bad")
+
+    async with open_bridge() as bridge:
+        assert await bridge.begin(bridge.run(answer, limit=math.inf)) == 1
+        failed = bridge.begin(bridge.run(fail, limit=math.inf))
+        with pytest.raises(ValueError, match="bad"):
+            await failed

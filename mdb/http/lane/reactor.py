@@ -13,7 +13,7 @@ import math
 import os
 import select
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Final, Generic, TypeVar
 
 import trio
@@ -34,8 +34,9 @@ class Reactor:
 
     available: Final = hasattr(select, "epoll")
 
-    def __init__(self) -> None:
-        """Open the epoll."""
+    def __init__(self, sweep: AbstractContextManager[object] | None = None) -> None:
+        """Open the epoll. ``sweep``: entered while the requests of one turn are looked at."""
+        self._sweep = sweep or nullcontext()
         self._epoll = select.epoll()
         self._seats: dict[int, Seat[object]] = {}
 
@@ -52,10 +53,11 @@ class Reactor:
         seats = self._seats
         while True:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
-            for descriptor, _ in self._epoll.poll(0, _AT_ONCE):
-                seat = seats.get(descriptor)
-                if seat is not None:
-                    seat.ready()
+            with self._sweep:
+                for descriptor, _ in self._epoll.poll(0, _AT_ONCE):
+                    seat = seats.get(descriptor)
+                    if seat is not None:
+                        seat.ready()
 
     def arm(self, descriptor: int, seat: Seat[object]) -> None:
         """Look at a socket from now on."""

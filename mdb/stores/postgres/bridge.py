@@ -13,6 +13,7 @@ import trio_asyncio
 
 from mdb.stores.postgres.driven import DirectFuture, drive, until_done
 from mdb.stores.postgres.faults import Lost, is_lost, one_line
+from mdb.stores.postgres.handover import Begun, handed_over
 from mdb.stores.postgres.wire import Wire
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ class Bridge:
     def __init__(self, loop: trio_asyncio.BaseTrioEventLoop) -> None:
         """`loop`: a running loop of trio_asyncio."""
         self._loop = loop
+        self._beginning = False
 
     async def call(self, function: Callable[..., Awaitable[T]], *args: object, limit: float) -> T:
         """Run one asyncio function, for `limit` seconds at most; a whole transaction is one call.
@@ -59,11 +61,39 @@ class Bridge:
         infinite where the caller has set one. `wire`: of the connection that it uses, if that was
         taken over.
         """
+        wait = until_done if wire is None else wire.until_done
+        if self._beginning:
+            # Whoever begins it names the loop, and so does whoever goes on with it.
+            self._beginning = False
+            with _Translated():
+                return await drive(function(*args), limit, handed_over(wait))
         context = trio_asyncio.current_loop.set(self._loop)
         try:
             with _Translated():
-                wait = until_done if wire is None else wire.until_done
                 return await drive(function(*args), limit, wait)
+        finally:
+            trio_asyncio.current_loop.reset(context)
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> Awaitable[T]:
+        """Do the first part of some work in the caller's task: until a `run` in it has to wait.
+
+        Sync. `work` calls `run`, with no time limit, before it waits for anything of trio's, and
+        enters no cancel scope before. The rest is done by the task that awaits what is returned,
+        as it must, once; what the work ends with is raised there, also if that was at once.
+        """
+        context = trio_asyncio.current_loop.set(self._loop)
+        self._beginning = True
+        try:
+            begun = Begun(work)
+        finally:
+            self._beginning = False
+            trio_asyncio.current_loop.reset(context)
+        return self._rest(begun)
+
+    async def _rest(self, begun: Begun[T]) -> T:
+        context = trio_asyncio.current_loop.set(self._loop)
+        try:
+            return await begun.rest()
         finally:
             trio_asyncio.current_loop.reset(context)
 

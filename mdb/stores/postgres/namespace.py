@@ -122,6 +122,13 @@ class PostgresNamespace:
         self._tell(outcomes)
         return outcomes
 
+    def begin(self, questions: Sequence[Append]) -> Awaitable[Sequence[Outcome | Deferred]] | None:
+        """Send the statement of a `commit` at once. See `NamespaceStore.begin`."""
+        # All that `commit` may have to wait for before it has a session.
+        if not self._migrated or self._moved is not None:
+            return None
+        return self._pool.begin("write", self.record.location, partial(self.commit, questions))
+
     async def _commit(
         self,
         session: Session,

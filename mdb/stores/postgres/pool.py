@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -71,7 +71,8 @@ class Slots:
         """How many calls wait."""
         return len(self._waiting)
 
-    def _free(self, kind: Kind) -> bool:
+    def free(self, kind: Kind) -> bool:
+        """Tell whether there is a place for a call of this kind."""
         taken = self._taken
         return taken[kind] < self._most[kind] and taken["write"] + taken["read"] < self._size
 
@@ -81,7 +82,7 @@ class Slots:
         Cancelled, it has taken none.
         """
         # Whoever waits does so because there is no place for its kind: nobody is overtaken.
-        if self._free(kind):
+        if self.free(kind):
             self._taken[kind] += 1
             return
         if len(self._waiting) >= MAX_WAITING:
@@ -109,7 +110,7 @@ class Slots:
         """Give a place back, to the first of those who wait for one that it can have."""
         self._taken[kind] -= 1
         for waiter in self._waiting:
-            if self._free(waiter.kind):
+            if self.free(waiter.kind):
                 self._taken[waiter.kind] += 1
                 self._waiting.remove(waiter)
                 waiter.granted.set()
@@ -125,6 +126,7 @@ class Pool:
         self._connector = connector
         self._slots = Slots(connector.address.pool_size)
         self._idle: list[Session] = []  # the last used is the last
+        self._picked: Session | None = None  # for the `run` that follows at once
         self._open = 0
         self._hired = 0
         self._closed = False
@@ -165,7 +167,9 @@ class Pool:
         """
         await self._slots.take(kind)
         try:
-            session = self._pick(schema)
+            session, self._picked = self._picked, None
+            if session is None:
+                session = self._pick(schema)
             if session is None:
                 session = await self._connect()
                 session.take_over()
@@ -187,6 +191,26 @@ class Pool:
         session.schemas.add(schema)
         self._give_back(session, kind, sound=True)
         return result
+
+    def begin(
+        self, kind: Kind, schema: str, work: Callable[[], Coroutine[Any, Any, T]]
+    ) -> Awaitable[T] | None:
+        """Do what comes before the first wait of `work`, which is that of a `run`'s function.
+
+        Sync. None where that `run`, for such a kind and schema, had to wait for a place or a
+        session: nothing was done. The rest as `Bridge.begin` says.
+        """
+        if self._closed or not self._slots.free(kind):
+            return None
+        self._picked = self._pick(schema)
+        if self._picked is None:
+            return None
+        try:
+            return self._bridge.begin(work())
+        finally:
+            if self._picked is not None:  # the work came to no `run`
+                self._idle.append(self._picked)
+                self._picked = None
 
     async def hire(self) -> Hired:
         """Open a session for somebody's own use, to be dismissed; it takes no place of `run`.

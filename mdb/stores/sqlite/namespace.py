@@ -87,6 +87,9 @@ class SqliteNamespace:
     # One server owns the file, and one connection writes it.
     ordered = True
 
+    # A worker thread commits, and wakes for that whatever the hour.
+    begin = None
+
     def __init__(
         self,
         record: NamespaceRecord,
