@@ -99,7 +99,8 @@ class Mailbox(Generic[Q, A]):
             deadline: trio time after which it must not be begun.
             on_done: called, sync, with the call when it has its answer or its error, by whoever
                 resolves it; saves those who need no task a task. Must not raise: what it does
-                raise is logged.
+                raise is logged. Nor may it put into this mailbox at once: its consumer may be in
+                the middle of beginning to wait.
 
         Raises:
             Overloaded: the queue is full. A question larger than `max_bytes` is always refused.
