@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
+from functools import partial
 from types import coroutine
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
-import outcome
-
-from mdb.stores.postgres.driven import Wait
+from mdb.stores.postgres.driven import Wait, raise_it
 
 T = TypeVar("T")
 
@@ -51,13 +50,14 @@ class Begun(Generic[T]):
     def __init__(self, work: Coroutine[Any, Any, T]) -> None:
         """Begin it. What it raises is kept for whoever awaits the rest."""
         self._work = _all_of(work)
-        self._ended: outcome.Outcome[T] | None = None
+        self._ended: Callable[[], T] | None = None
         try:
             said = self._work.send(None)
         except StopIteration as end:
-            self._ended = outcome.Value(end.value)
+            value: T = end.value
+            self._ended = lambda: value
         except Exception as exc:
-            self._ended = outcome.Error(exc)
+            self._ended = partial(raise_it, exc)
         else:
             if said is not _HANDED_OVER:
                 self._work.close()
@@ -66,5 +66,5 @@ class Begun(Generic[T]):
     async def rest(self) -> T:
         """Go on with it, in the task that calls; once."""
         if self._ended is not None:
-            return self._ended.unwrap()
+            return self._ended()
         return await self._work
