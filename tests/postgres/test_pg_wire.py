@@ -212,7 +212,9 @@ async def test_sessions_that_were_ended_while_idle_are_not_written_to(
     watcher = await connect(database_url)
     assert await write(namespace, one("a-1")) == [(0, 1)]
     before = await watcher.fetchval(PIDS)
-    await watcher.fetch("select pg_terminate_backend(pid) from unnest($1::int[]) pid", before)
+    # Returns once they are gone, and so have said goodbye.
+    end = "select pg_terminate_backend(pid, 60000) from unnest($1::int[]) pid"
+    await watcher.fetch(end, before)
     assert await write(namespace, one("a-1")) == [(1, 2)]
     await until(watcher, PIDS, holds=lambda now: not set(now) & set(before))
 
