@@ -169,6 +169,8 @@ class Registry(Generic[K, T]):
                 return actor
             entry = self._entries.get(key)
             if entry is None or entry.state is State.STOPPING:
+                # Who is cancelled together with the registry hears that, and not `Down`.
+                await trio.lowlevel.checkpoint_if_cancelled()
                 entry = self._launch(key, entry)
             await entry.ready.wait()
             if entry.error is not None:
@@ -246,11 +248,14 @@ class Registry(Generic[K, T]):
         while predecessor is not None and predecessor.actor is None:
             predecessor = predecessor.predecessor  # that one was stopped before its turn came
         entry: Life[K, T] = Life(key, predecessor)
+        nursery, name = self._nursery, f"actor {key!r}"
+        try:
+            self._context.run(lambda: nursery.start_soon(self._live, entry, name=name))
+        except RuntimeError as error:  # cancelled, it has closed, and `run` had no turn since
+            raise Down("the registry is not running") from error
         self._entries[key] = entry
         self._entries.move_to_end(key)
         self._tasks += 1
-        nursery, name = self._nursery, f"actor {key!r}"
-        self._context.run(lambda: nursery.start_soon(self._live, entry, name=name))
         return entry
 
     def _make_room(self) -> None:

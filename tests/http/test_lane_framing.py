@@ -81,7 +81,10 @@ REFUSED = {
 
 
 def verdict(data, size, known=None):
-    """Feed pieces of ``size`` as a connection would; return what was taken and the refusal."""
+    """Feed pieces of ``size`` as a connection would; return what was taken and the refusal.
+
+    Nothing is read after a request that is the connection's last: it is answered, and closed.
+    """
     incoming = Incoming(LIMITS, KnownHeads() if known is None else known)
     taken = []
     try:
@@ -89,6 +92,8 @@ def verdict(data, size, known=None):
             progress = incoming.receive(data[start : start + size])
             while progress is Progress.READY:
                 taken.append(incoming.take())
+                if not taken[-1].keep_alive:
+                    return taken, None
                 progress = incoming.advance()
     except Refused as refused:
         return taken, refused.status

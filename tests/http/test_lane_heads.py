@@ -2,7 +2,7 @@
 
 import pytest
 from http_harness import call
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from test_lane_framing import LIMITS, PIPELINE, REFUSED, verdict
 
@@ -60,6 +60,7 @@ def test_what_is_refused_stays_refused(name):
 
 
 @given(st.lists(st.sampled_from(REQUESTS), max_size=4), st.binary(max_size=60), st.integers(1, 90))
+@example([call(b"[]", b"Connection: close"), call()], b"", 64)
 def test_any_bytes_read_alike_whether_heads_are_known_or_not(requests, junk, size):
     data = b"".join(requests) + junk
     assert read(warmed(), data, size) == read(KnownHeads(), data, size)
