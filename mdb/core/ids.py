@@ -5,9 +5,9 @@ import sys
 from mdb.core.errors import InvalidRequest
 
 if sys.version_info >= (3, 14):
-    from uuid import uuid7
+    from uuid import UUID, uuid7
 else:
-    from uuid_utils import uuid7
+    from uuid_utils import UUID, uuid7
 
 
 def parse_uuid(text: str, path: str) -> bytes:
@@ -27,8 +27,7 @@ def parse_uuid(text: str, path: str) -> bytes:
 
 def format_uuid(raw: bytes) -> str:
     """The lower-case text with dashes of 16 bytes."""
-    text = raw.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return str(UUID(bytes=raw))
 
 
 def new_id() -> bytes:

@@ -142,7 +142,9 @@ def message(
     """
     names.check_message_type(argument.type, at.type)
     data = jsonrules.check(bytes(argument.data), at.data)
-    metadata, correlation = check_metadata(argument.metadata, at.metadata)
+    metadata = correlation = None
+    if argument.metadata is not _NULL:
+        metadata, correlation = check_metadata(argument.metadata, at.metadata)
     size = len(data) if metadata is None else len(data) + len(metadata)
     if size > limit:
         raise PayloadTooLarge(

@@ -16,7 +16,7 @@ from mdb.rpc.limits import PAGE_TIMEOUT
 encode = msgspec.json.encode
 
 
-class WriteResult(msgspec.Struct):
+class WriteResult(msgspec.Struct, frozen=True, gc=False):
     """Where a message was written."""
 
     position: int

@@ -12,7 +12,7 @@ from mdb.core.errors import StreamVersionConflict
 from mdb.core.ids import format_uuid
 from mdb.core.messages import Append, Written
 from mdb.rpc.context import Context
-from mdb.rpc.results import joined
+from mdb.rpc.results import WriteResult, encode, joined
 
 
 class Form:
@@ -20,7 +20,8 @@ class Form:
 
     def answer(self, append: Append, written: Written) -> bytes:
         """Encode where the messages were written."""
-        return _result(append.messages[0].id, *written.positions[0])
+        position, global_position = written.positions[0]
+        return _result(append.messages[0].id, position, global_position)
 
     def explain(self, error: Exception) -> Exception:
         """Return the failure with the item that it lies in, where one can be named."""
@@ -67,7 +68,4 @@ async def write(context: Context, append: Append, form: Form) -> bytes:
 
 
 def _result(message_id: bytes, position: int, global_position: int) -> bytes:
-    return (
-        f'{{"position":{position},"globalPosition":{global_position}'
-        f',"id":"{format_uuid(message_id)}"}}'
-    ).encode()
+    return encode(WriteResult(position, global_position, format_uuid(message_id)))

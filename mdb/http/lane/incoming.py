@@ -24,6 +24,8 @@ _PREFACE_SEEN = 18  # the part of it that looks like a request
 
 _END = b"\r\n\r\n"
 
+_IDLE = Progress.IDLE  # looked up for each request; on the class that takes longer
+
 # The usual request line, for which the general check is skipped.
 _USUAL = b"POST /rpc HTTP/1.1\r\n"
 
@@ -107,7 +109,7 @@ class Incoming:
 
         None, and nothing is taken in, where it is anything else: `receive` it.
         """
-        if self._pending or self.progress is not Progress.IDLE:
+        if self._pending or self.progress is not _IDLE:
             return None
         start = data.find(_END, 0, MAX_HEAD) + 4
         head = self._known.find(data[:start]) if start > 3 else None
