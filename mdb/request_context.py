@@ -20,4 +20,4 @@ def fresh_request_id() -> str:
 
     The first half is this process's own, the other counts.
     """
-    return _process + "%x" % next(_numbers)
+    return f"{_process}{next(_numbers):x}"
