@@ -345,9 +345,9 @@ def results(append: Append, written: Written) -> list[WriteResult]:
 
 def checked(append: Append, outcome: Outcome) -> Written:
     """Raise what became of a write that did not stand: a conflict."""
-    if isinstance(outcome, Written):
-        return outcome
     match outcome:
+        case Written():
+            return outcome
         case Closed():
             raise closed()
         case VersionConflict(stream, expected, actual):

@@ -143,7 +143,7 @@ def message(
     names.check_message_type(argument.type, at.type)
     data = jsonrules.check(bytes(argument.data), at.data)
     metadata = correlation = None
-    if argument.metadata is not _NULL:
+    if argument.metadata is not _NULL:  # not left out
         metadata, correlation = check_metadata(argument.metadata, at.metadata)
     size = len(data) if metadata is None else len(data) + len(metadata)
     if size > limit:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 
 import msgspec
 import trio
@@ -72,8 +72,3 @@ async def read(context: Context, query: Query, limit: int | None) -> bytes | Rea
     if following is None:
         return b"[" + page + b"]"
     return ReadBody(context.namespace, following, page, rest)
-
-
-def joined(parts: Sequence[bytes]) -> bytes:
-    """Make a JSON array of JSON texts."""
-    return b"[" + b",".join(parts) + b"]"

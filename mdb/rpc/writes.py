@@ -12,7 +12,7 @@ from mdb.core.errors import StreamVersionConflict
 from mdb.core.ids import format_uuid
 from mdb.core.messages import Append, Written
 from mdb.rpc.context import Context
-from mdb.rpc.results import WriteResult, encode, joined
+from mdb.rpc.results import WriteResult, encode
 
 
 class Form:
@@ -21,7 +21,8 @@ class Form:
     def answer(self, append: Append, written: Written) -> bytes:
         """Encode where the messages were written."""
         position, global_position = written.positions[0]
-        return _result(append.messages[0].id, position, global_position)
+        message_id = format_uuid(append.messages[0].id)
+        return encode(WriteResult(position, global_position, message_id))
 
     def explain(self, error: Exception) -> Exception:
         """Return the failure with the item that it lies in, where one can be named."""
@@ -39,10 +40,12 @@ class ManyForm(Form):
 
     def answer(self, append: Append, written: Written) -> bytes:
         """Encode where the messages were written."""
-        return joined(
+        return encode(
             [
-                _result(message.id, *place)
-                for message, place in zip(append.messages, written.positions, strict=True)
+                WriteResult(position, global_position, format_uuid(message.id))
+                for message, (position, global_position) in zip(
+                    append.messages, written.positions, strict=True
+                )
             ]
         )
 
@@ -65,7 +68,3 @@ async def write(context: Context, append: Append, form: Form) -> bytes:
         form.explain(error)
         raise
     return form.answer(append, written)
-
-
-def _result(message_id: bytes, position: int, global_position: int) -> bytes:
-    return encode(WriteResult(position, global_position, format_uuid(message_id)))
