@@ -1,44 +1,16 @@
-import contextvars
-
 import pytest
 import trio
-from faulty_store import FaultyStore
+from registry_world import World, request
 from trio.testing import wait_all_tasks_blocked
 
 from actors import (
     DeadlinePassed,
     Down,
-    GroupCommitActor,
-    GroupCommitSettings,
     OutcomeUnknown,
     Overloaded,
     Registry,
     Unavailable,
 )
-
-request = contextvars.ContextVar("request", default="none")
-
-
-class World:
-    """Makes actors with a faulty store each, and remembers them by key."""
-
-    def __init__(self):
-        self.stores = {}
-        self.made = []
-        self.contexts = []
-        self.prepare = lambda store: None
-
-    def __call__(self, key):
-        self.made.append(key)
-        self.contexts.append(request.get())
-        store = self.stores[key] = FaultyStore()
-        self.prepare(store)
-        return GroupCommitActor(
-            store, name=str(key), settings=GroupCommitSettings(restart_intensity=0, jitter=0)
-        )
-
-    def running(self):
-        return sorted(key for key, store in self.stores.items() if store.is_open)
 
 
 @pytest.fixture
@@ -239,56 +211,6 @@ async def test_removing_a_starting_actor_sends_its_askers_away(autojump_clock, w
             await wait_all_tasks_blocked()
             await registry.remove("a")
     assert trio.current_time() == 3
-
-
-async def test_close_drains_all_mailboxes(autojump_clock, world):
-    registry = Registry(world)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(registry.run)
-        calls = [(await registry.obtain(key)).mailbox.put(key) for key in "abc"]
-        await registry.close()
-    assert [await call.wait() for call in calls] == [("wrote", key) for key in "abc"]
-    assert world.running() == []
-    with pytest.raises(Down):
-        await registry.obtain("a")
-
-
-async def test_close_cancels_what_does_not_finish_in_its_grace(autojump_clock, world):
-    registry = Registry(world)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(registry.run)
-        actor = await registry.obtain("a")
-        world.stores["a"].plan("commit", OutcomeUnknown())
-        world.stores["a"].always("settle", Unavailable())
-        call = actor.mailbox.put("1")
-        await wait_all_tasks_blocked()
-        await registry.close(grace=2)
-    assert trio.current_time() == 2
-    with pytest.raises(OutcomeUnknown):
-        await call.wait()
-
-
-async def test_closing_an_empty_registry_ends_it(autojump_clock, world):
-    registry = Registry(world)
-    async with trio.open_nursery() as nursery:
-        await nursery.start(registry.run)
-        await registry.close()
-
-
-async def test_cancelling_the_registry_leaves_no_asker_waiting(autojump_clock, world):
-    registry = Registry(world)
-    with pytest.RaisesGroup(Down):
-        async with trio.open_nursery() as outer, trio.open_nursery() as nursery:
-            await nursery.start(registry.run)
-            await registry.obtain("a")
-            world.stores["a"].plan("commit", gate := trio.Event())
-            outer.start_soon(registry.ask, "a", "1")
-            await wait_all_tasks_blocked()
-            outer.start_soon(registry.ask, "a", "2")
-            await wait_all_tasks_blocked()
-            nursery.cancel_scope.cancel()
-            gate.set()
-    assert world.stores["a"].written == ["1"]
 
 
 async def test_a_failing_start_is_told_to_every_asker_and_nobody_else(

@@ -1,10 +1,12 @@
-"""The moment in which a registry that was cancelled ends."""
+"""How a registry ends: closed, or cancelled."""
 
 import pytest
 import trio
 from faulty_store import FaultyStore
+from registry_world import World
+from trio.testing import wait_all_tasks_blocked
 
-from actors import Down, GroupCommitActor, Registry
+from actors import Down, GroupCommitActor, OutcomeUnknown, Registry, Unavailable
 
 # Which of two tasks has its turn first is drawn by lot.
 TIMES = 30
@@ -20,6 +22,61 @@ class Told(FaultyStore):
     async def close(self):
         await super().close()
         self.closed.set()
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+async def test_close_drains_all_mailboxes(autojump_clock, world):
+    registry = Registry(world)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(registry.run)
+        calls = [(await registry.obtain(key)).mailbox.put(key) for key in "abc"]
+        await registry.close()
+    assert [await call.wait() for call in calls] == [("wrote", key) for key in "abc"]
+    assert world.running() == []
+    with pytest.raises(Down):
+        await registry.obtain("a")
+
+
+async def test_close_cancels_what_does_not_finish_in_its_grace(autojump_clock, world):
+    registry = Registry(world)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(registry.run)
+        actor = await registry.obtain("a")
+        world.stores["a"].plan("commit", OutcomeUnknown())
+        world.stores["a"].always("settle", Unavailable())
+        call = actor.mailbox.put("1")
+        await wait_all_tasks_blocked()
+        await registry.close(grace=2)
+    assert trio.current_time() == 2
+    with pytest.raises(OutcomeUnknown):
+        await call.wait()
+
+
+async def test_closing_an_empty_registry_ends_it(autojump_clock, world):
+    registry = Registry(world)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(registry.run)
+        await registry.close()
+
+
+async def test_cancelling_the_registry_leaves_no_asker_waiting(autojump_clock, world):
+    registry = Registry(world)
+    with pytest.RaisesGroup(Down):
+        async with trio.open_nursery() as outer, trio.open_nursery() as nursery:
+            await nursery.start(registry.run)
+            await registry.obtain("a")
+            world.stores["a"].plan("commit", gate := trio.Event())
+            outer.start_soon(registry.ask, "a", "1")
+            await wait_all_tasks_blocked()
+            outer.start_soon(registry.ask, "a", "2")
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+            gate.set()
+    assert world.stores["a"].written == ["1"]
 
 
 @pytest.mark.parametrize("time", range(TIMES))
