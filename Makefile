@@ -133,7 +133,8 @@ check: check-lint check-types check-imports check-deps check-ci check-scenarios 
 check-lint: $(VENV)/check.stamp ## ruff and flake8-async
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	find $(SOURCES) -name node_modules -prune -o -name '*.py' -exec $(BIN)/flake8-async --disable=$(ASYNC_OFF) {} +
+	find $(SOURCES) -name node_modules -prune -o -name '*.py' -print0 | \
+		xargs -0 -n 64 -P 2 $(BIN)/flake8-async --disable=$(ASYNC_OFF)
 
 .PHONY: check-types
 check-types: $(VENV)/check.stamp ## mypy --strict, and the public API as another type checker sees it
