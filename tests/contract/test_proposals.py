@@ -2,16 +2,27 @@
 
 import apsw
 import pytest
+import trio
 from fixtures.messages import message, one, positions, write
+from trio.testing import wait_all_tasks_blocked
 
 import actors
 import mdb
-from mdb.core.messages import Append, IdConflict, StreamQuery, VersionConflict, Written
+from mdb.core.ids import new_id
+from mdb.core.messages import (
+    Append,
+    IdConflict,
+    StoredMessage,
+    StreamQuery,
+    VersionConflict,
+    Written,
+)
 from mdb.stores.sqlite import writes
 from mdb.stores.sqlite.connect import open_memory
 from mdb.stores.sqlite.drafts import MOST_ROWS
 from mdb.stores.sqlite.migrate import migrate
 from mdb.stores.sqlite.proposals import RECENT, Known
+from mdb.stores.sqlite.store import WRITERS
 
 ID = bytes(range(16))
 
@@ -100,6 +111,37 @@ async def test_what_somebody_else_wrote_into_the_file_is_reckoned_with(space, di
     writes.commit(other, [one("s-1")])
     other.close()
     assert await space.commit([one("s-1", expect=4)]) == [VersionConflict("s-1", 4, 5)]
+
+
+@pytest.mark.parametrize("space", ["file"], indirect=True)
+async def test_an_import_does_not_overtake_a_batch_that_has_its_positions(space, nursery):
+    """Written after it, in the gap that it leaves, they would be below what readers have seen."""
+
+    async def bring_in():
+        async with space.begin_import() as job:
+            stored = StoredMessage(new_id(), "far-1", "T", 0, 1000, b"1", None, 1)
+            await job.stage([(1, stored)])
+            await job.move()
+        moved.set()
+
+    async def commit():
+        written.extend(await write(space, one("s-1")))
+
+    written, moved = [], trio.Event()
+    places = space._writers._places
+    for _ in range(WRITERS):
+        places.acquire_nowait()  # other namespaces' batches
+    nursery.start_soon(commit)
+    await wait_all_tasks_blocked()
+    nursery.start_soon(bring_in)
+    await wait_all_tasks_blocked(0.2)  # it has come as far as it can, be it into a thread
+    seen = await space.head()
+    for _ in range(WRITERS):
+        places.release()
+    await moved.wait()
+    assert written == [(1, 2)]
+    assert seen == 1
+    assert await write(space, one("s-1"), one("s-1")) == [(2, 1001), (3, 1002)]
 
 
 async def test_a_write_that_failed_leaves_no_gap(space):

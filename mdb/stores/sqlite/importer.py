@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -46,7 +46,7 @@ class SqliteImporter:
         self,
         db: apsw.Connection,
         run: Run[None],
-        moving: Callable[[], AbstractContextManager[None]],
+        moving: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
         """`moving`: a block during which the namespace's own writes wait."""
         self._db = db
@@ -60,7 +60,7 @@ class SqliteImporter:
     async def move(self, part: Part | None = None) -> None:
         """Move them in. See `Importer.move`."""
         try:
-            with self._moving():
+            async with self._moving():
                 await self._call(partial(staging.move, self._db, part))
         except OutcomeUnknown as exc:
             raise WriteUncertain((), "the import failed while it was being made durable") from exc
@@ -76,7 +76,7 @@ class SqliteImporter:
 
 @asynccontextmanager
 async def importing(
-    source: Source, run: Run[None], moving: Callable[[], AbstractContextManager[None]]
+    source: Source, run: Run[None], moving: Callable[[], AbstractAsyncContextManager[None]]
 ) -> AsyncGenerator[SqliteImporter]:
     """Stage for as long as the block runs. See `NamespaceStore.begin_import`."""
     opened: list[apsw.Connection] = []

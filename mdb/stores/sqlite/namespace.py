@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import (
-    AbstractAsyncContextManager,
-    asynccontextmanager,
-    contextmanager,
-    nullcontext,
-)
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -109,6 +104,8 @@ class SqliteNamespace:
         self._turn = turn
         self._writer: apsw.Connection | None = None
         self._moved: trio.Event | None = None
+        self._committing = False
+        self._committed: trio.Event | None = None  # while a move waits for that
         self._known = Known()
 
     @property
@@ -141,19 +138,24 @@ class SqliteNamespace:
         theirs, or they would not have asked.
         """
         await self._wait_for_move()
-        proposal = self._known.propose(questions)
+        self._committing = True
         try:
+            proposal = self._known.propose(questions)
             if self._is_free_here() and self._writer is not None and _is_small(questions):
                 done = writes.commit(self._writer, questions, proposal)
             else:
                 done = await self._write(partial(writes.commit, batch=questions, proposal=proposal))
+            if done.draft is None:
+                self._known.forget()
+            else:
+                self._known.learn(done.draft.head, done.draft.versions)
         except BaseException:
             self._known.forget()
             raise
-        if done.draft is None:
-            self._known.forget()
-        else:
-            self._known.learn(done.draft.head, done.draft.versions)
+        finally:
+            self._committing = False
+            if self._committed is not None:
+                self._committed.set()
         return done.outcomes
 
     async def settle(self, questions: Sequence[Append]) -> Sequence[Outcome | None]:
@@ -200,13 +202,21 @@ class SqliteNamespace:
         run = partial(self._exclusive, self._importers)
         return importing(self._connections, run, self._moving)
 
-    @contextmanager
-    def _moving(self) -> Iterator[None]:
-        """Let this namespace's writes wait here, in order, and not for the file's lock."""
+    @asynccontextmanager
+    async def _moving(self) -> AsyncGenerator[None]:
+        """Let this namespace's writes wait here, in order, and not for the file's lock.
+
+        The batch that is under way ends first: it may have been proposed its positions already, and
+        no index would object to them below what is moved.
+        """
         self._moved = trio.Event()
         try:
+            while self._committing:
+                self._committed = trio.Event()
+                await self._committed.wait()
             yield
         finally:
+            self._committed = None
             self._known.forget()
             self._moved.set()
             self._moved = None
