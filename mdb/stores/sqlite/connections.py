@@ -16,6 +16,7 @@ from mdb.core.errors import BackendError
 from mdb.stores.migrations import MigrationError
 from mdb.stores.sqlite import staging
 from mdb.stores.sqlite.connect import open_file, open_memory
+from mdb.stores.sqlite.durable import has_log, rewrite, seal
 from mdb.stores.sqlite.files import STAGING, remove
 from mdb.stores.sqlite.migrate import migrate
 
@@ -91,6 +92,8 @@ class FileConnections:
         self._migrated = False
         self._migrating = threading.Lock()
         self._retired = False
+        self._closed_in_order: bool | None = None  # None: nobody looked yet
+        self._doubtful = False
 
     def create(self) -> None:
         """Create the file with its schema, durably."""
@@ -107,8 +110,34 @@ class FileConnections:
         return applied
 
     def writer(self) -> apsw.Connection:
-        """Open the write connection."""
-        return self._open(create=False)
+        """Open the write connection; what it sees is on disk, and nothing else comes back."""
+        if self._closed_in_order is None:
+            self._closed_in_order = not has_log(self._path)
+        db = self._open(create=False)
+        doubtful, self._doubtful = self._doubtful, False
+        try:
+            if doubtful:
+                rewrite(db)
+            elif not self._closed_in_order:
+                self._take_over(db)
+        except BaseException:
+            self._doubtful |= doubtful
+            db.close()
+            raise
+        self._closed_in_order = True
+        return db
+
+    @staticmethod
+    def _take_over(db: apsw.Connection) -> None:
+        """Make sure of what a crash has left: nobody may have waited until it was on disk."""
+        try:
+            rewrite(db)
+        except apsw.BusyError:  # a backup reads it, perhaps for long
+            seal(db)
+
+    def doubt(self) -> None:
+        """Take in that a commit's outcome is open: the next writer makes sure of what stands."""
+        self._doubtful = True
 
     def _open(self, *, create: bool) -> apsw.Connection:
         if not create and not self._path.exists():
@@ -198,6 +227,9 @@ class MemoryConnections:
         return self._db
 
     reader = writer
+
+    def doubt(self) -> None:
+        """Nothing to do: there is no disk that could fail."""
 
     def close_writer(self, db: apsw.Connection) -> None:
         """Keep it: it holds the messages."""

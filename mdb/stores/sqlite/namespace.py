@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import apsw
 import trio
 
-from actors import Unavailable
+from actors import OutcomeUnknown, Unavailable
 from mdb.core.errors import InvalidRequest
 from mdb.core.messages import (
     Append,
@@ -30,6 +30,7 @@ from mdb.core.messages import (
 from mdb.stores.base import Importer, Joining
 from mdb.stores.sqlite import exports, pages, reads, staging, writes
 from mdb.stores.sqlite.connect import reading, writing
+from mdb.stores.sqlite.durable import is_doubtful
 from mdb.stores.sqlite.importer import Source, importing
 from mdb.stores.sqlite.proposals import Known
 from mdb.stores.sqlite.workers import Workers
@@ -61,6 +62,9 @@ class Connections(Source, Protocol):
     def writer(self) -> apsw.Connection:
         """Open the write connection; migrate the schema first if this is its first use."""
         ...
+
+    def doubt(self) -> None:
+        """Take in that the outcome of a commit is open, before `writer` is called again."""
 
     def close_writer(self, db: apsw.Connection) -> None:
         """Close it."""
@@ -149,8 +153,10 @@ class SqliteNamespace:
                 self._known.forget()
             else:
                 self._known.learn(done.draft.head, done.draft.versions)
-        except BaseException:
+        except BaseException as exc:
             self._known.forget()
+            if is_doubtful(exc):
+                self._connections.doubt()
             raise
         finally:
             self._committing = False
@@ -215,6 +221,10 @@ class SqliteNamespace:
                 self._committed = trio.Event()
                 await self._committed.wait()
             yield
+        except OutcomeUnknown as exc:
+            if is_doubtful(exc):
+                self._connections.doubt()
+            raise
         finally:
             self._committed = None
             self._known.forget()
