@@ -5,6 +5,7 @@ be made or written for anybody.
 """
 
 import errno
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -144,6 +145,46 @@ async def test_a_namespace_whose_file_is_missing_fails_alone_and_is_not_made_ane
             await db.store.namespace(namespace.record).commit([one("s-1")])
         assert not lost.exists()
         assert await (await db.namespace("n2")).version("s-1") == 0
+
+
+async def test_a_namespace_whose_file_is_missing_can_be_deleted_and_made_again(directory):
+    async with filled(directory, "n1"):
+        pass
+    namespace_file(directory, "n1").unlink()
+    async with mdb.open(url(directory)) as db:
+        _deleted_at, count = await db.delete_namespace("n1")
+        assert count == 0
+        with pytest.raises(mdb.NamespaceNotFound):
+            await db.namespace("n1")
+        again, _token = await db.create_namespace(NewNamespace("n1"))
+        assert (await again.write("s-1", "T", {})).position == 0
+
+
+async def test_namespaces_are_not_given_up_because_their_directory_is_away(directory):
+    """A volume that is not mounted."""
+    async with filled(directory, "n1") as db:
+        (directory / "namespaces").rename(directory / "elsewhere")
+        with pytest.raises(mdb.MdbError):
+            await db.delete_namespace("n1")
+        (directory / "elsewhere").rename(directory / "namespaces")
+    async with mdb.open(url(directory)) as db:
+        assert await (await db.namespace("n1")).version("s-1") == 0
+
+
+async def test_a_new_data_directory_is_durable_with_all_above_it(tmp_path, monkeypatch):
+    synced = set()
+    fsync = os.fsync
+
+    def noted(descriptor):
+        fsync(descriptor)
+        synced.add(os.fstat(descriptor).st_ino)
+
+    monkeypatch.setattr("os.fsync", noted)
+    directory = tmp_path / "new" / "data"
+    async with filled(directory, "n1"):
+        pass
+    for parent in (tmp_path, tmp_path / "new", directory, directory / "namespaces"):
+        assert parent.stat().st_ino in synced, parent
 
 
 @pytest.mark.parametrize("content", ["garbage", "foreign"])

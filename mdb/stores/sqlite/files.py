@@ -6,7 +6,7 @@ import fcntl
 import os
 import re
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mdb.stores.base import OpenError
@@ -39,7 +39,7 @@ def owned(directory: Path) -> Generator[None]:
     kernel's and goes with the process, however that ends.
     """
     try:
-        (directory / NAMESPACES).mkdir(parents=True, exist_ok=True)
+        _make(directory / NAMESPACES)
         lock = os.open(directory / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as exc:
         raise OpenError(f"data directory {directory}: {exc.strerror}") from exc
@@ -59,6 +59,15 @@ def owned(directory: Path) -> Generator[None]:
         yield
     finally:
         os.close(lock)
+
+
+def _make(directory: Path) -> None:
+    """Make a directory, and all above it, where they are not there yet; durably."""
+    new = [each for each in (directory, *directory.parents) if not each.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    for each in new:
+        with suppress(PermissionError):  # one may be allowed to write in there, and not to look
+            sync_directory(each.parent)
 
 
 def remove(path: Path) -> None:

@@ -136,7 +136,8 @@ class SqliteStore:
         found = await self.find_namespace(record.id)
         if found is None or found.incarnation != record.incarnation:
             raise NamespaceNotFound(f"namespace {record.id} not found")
-        count = await self.namespace(record).message_count()
+        lost = await self._registry(lambda _db: self._is_lost(record))
+        count = 0 if lost else await self.namespace(record).message_count()
 
         def delete(db: apsw.Connection) -> int:
             deleted_at = registry.begin_delete(db, record)
@@ -145,6 +146,13 @@ class SqliteStore:
 
         async with self.namespace(record).undisturbed():
             return await self._registry(delete), count
+
+    def _is_lost(self, record: NamespaceRecord) -> bool:
+        """Whether a namespace has lost its file: its name is all that is left."""
+        if self._directory is None:
+            return False
+        path = self._path(record.location)
+        return path.parent.exists() and not path.exists()
 
     def _forget(self, db: apsw.Connection, record: NamespaceRecord) -> None:
         """Drop a namespace's connections and file, then its row in the registry."""
