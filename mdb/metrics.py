@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import partial
 
 from actors import HubStatistics
 from mdb.core.messages import Append, IdConflict, Outcome, VersionConflict, Written
@@ -35,17 +36,27 @@ class Distribution:
         self.counts[bisect_left(self.bounds, amount)] += 1
         self.total += amount
 
+    def include(self, other: Distribution) -> None:
+        """Count all that another one counted, whose bounds are the same."""
+        self.counts = [mine + its for mine, its in zip(self.counts, other.counts, strict=True)]
+        self.total += other.total
+
+    @property
+    def count(self) -> int:
+        """How many came."""
+        return sum(self.counts)
+
 
 class Metrics:
     """Totals since the database was opened. Sync, and cheap enough for every request."""
 
     def __init__(self) -> None:
         """Nothing has happened."""
-        # Not a Counter: to count one is three times dearer there.
-        self.requests: defaultdict[tuple[str, str], int] = defaultdict(int)
-        """RPC requests by method and outcome: `OK`, an error's code, or `CANCELLED`."""
-        self.request_seconds: dict[str, Distribution] = {}
-        """By method: from the complete request to its answer, or to the start of a streamed one."""
+        self.requests: defaultdict[tuple[str, str], Distribution] = defaultdict(
+            partial(Distribution, SECONDS)
+        )
+        """RPC requests by method and outcome (`OK`, an error's code, or `CANCELLED`), with seconds:
+        from the complete request to its answer, or to the start of a streamed one."""
         self.writes: Counter[str] = Counter()
         """Writes (a batch or a transaction is one) by what became of them."""
         self.messages = 0
@@ -66,11 +77,7 @@ class Metrics:
 
     def answered(self, method: str, outcome: str, seconds: float) -> None:
         """Count a request."""
-        self.requests[method, outcome] += 1
-        known = self.request_seconds.get(method)
-        if known is None:
-            known = self.request_seconds[method] = Distribution(SECONDS)
-        known.add(seconds)
+        self.requests[method, outcome].add(seconds)
 
     def committed(self, count: int, _size: int, seconds: float) -> None:
         """Count a transaction; the actor's `on_batch`."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import trio
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -18,7 +20,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from mdb.database import Database
-from mdb.metrics import Distribution
+from mdb.metrics import SECONDS, Distribution
 from mdb.version import VERSION
 
 # Sessions that hold readers back which are named, the longest at work first: they come one by one.
@@ -64,21 +66,22 @@ class _Collector(Collector):
         yield from self._held_back()
 
     def _requests(self) -> Iterator[Metric]:
-        metrics = self._database.metrics
         requests = CounterMetricFamily(
             "mdb_rpc_requests",
             "RPC requests by method (a pipeline is one) and outcome: OK, or an error's code",
             labels=("method", "outcome"),
         )
-        for labels, count in sorted(metrics.requests.items()):
-            requests.add_metric(labels, count)
+        by_method: defaultdict[str, Distribution] = defaultdict(partial(Distribution, SECONDS))
+        for labels, distribution in sorted(self._database.metrics.requests.items()):
+            requests.add_metric(labels, distribution.count)
+            by_method[labels[0]].include(distribution)
         yield requests
         seconds = HistogramMetricFamily(
             "mdb_rpc_request_seconds",
             "From the complete request to its answer, or to the start of one that is streamed",
             labels=("method",),
         )
-        for method, distribution in sorted(metrics.request_seconds.items()):
+        for method, distribution in by_method.items():
             _add(seconds, (method,), distribution)
         yield seconds
 

@@ -2,6 +2,7 @@
 
 import time
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -11,43 +12,21 @@ CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK: Final = b"0\r\n\r\n"
 
 _STATUS_LINES = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode("ascii")
-    for status in HTTPStatus
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus
 }
 
 
-class _Beginnings:
-    """How answers begin: status line, Date, Content-Type.
-
-    A server with a clock must send the date (RFC 9110, 6.6.1); made anew when the second changes.
-    """
-
-    __slots__ = ("_date", "_known", "_second")
-
-    def __init__(self) -> None:
-        self._second = 0
-        self._date = b""
-        self._known: dict[tuple[int, str], bytes] = {}
-
-    def of(self, status: int, content_type: str) -> bytes:
-        """Return the lines; both arguments are of the program's own few."""
-        second = int(time.time())
-        if second != self._second:
-            self._second = second
-            self._date = formatdate(second, usegmt=True).encode("ascii")
-            self._known.clear()
-        known = self._known.get((status, content_type))
-        if known is None:
-            kind = content_type.encode("ascii")
-            known = self._known[status, content_type] = b"%sDate: %s\r\nContent-Type: %s\r\n" % (
-                _STATUS_LINES[status],
-                self._date,
-                kind,
-            )
-        return known
+@lru_cache(maxsize=64)
+def _beginning_at(status: int, content_type: str, second: int) -> bytes:
+    # A server with a clock must send the date (RFC 9110, 6.6.1).
+    date = formatdate(second, usegmt=True)
+    lines = f"{_STATUS_LINES[status]}Date: {date}\r\nContent-Type: {content_type}\r\n"
+    return lines.encode("ascii")
 
 
-_beginnings = _Beginnings()
+def _beginning(reply: Reply) -> bytes:
+    """Return how an answer begins: status line, Date, Content-Type; made once a second."""
+    return _beginning_at(reply.status, reply.content_type, int(time.time()))
 
 
 def whole(
@@ -70,9 +49,8 @@ def whole(
     if keep_alive and not (old or extra) and len(reply.headers) == 1:
         # What nearly every answer is, in one step.
         ((name, value),) = reply.headers
-        beginning = _beginnings.of(reply.status, reply.content_type)
-        line = f"{name}: {value}\r\nContent-Length: {len(body)}\r\n\r\n".encode("latin-1")
-        return b"%s%s%s" % (beginning, line, body)
+        rest = f"{name}: {value}\r\nContent-Length: {len(body)}\r\n\r\n"
+        return _beginning(reply) + rest.encode("latin-1") + body
     head = _head(reply, extra, keep_alive=keep_alive, old=old)
     return b"%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body)
 
@@ -103,4 +81,4 @@ def _head(
         lines += "Connection: close\r\n"
     elif old:
         lines += "Connection: keep-alive\r\n"
-    return _beginnings.of(reply.status, reply.content_type) + lines.encode("latin-1")
+    return _beginning(reply) + lines.encode("latin-1")
