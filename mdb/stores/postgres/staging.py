@@ -19,7 +19,7 @@ from mdb.stores.continuity import check_part, closed, misplaced, runs, too_low
 from mdb.stores.postgres.connect import LOCK_TIMEOUT
 from mdb.stores.postgres.session import Session, SessionId
 from mdb.stores.postgres.sql import NamespaceQueries, registry_query
-from mdb.stores.postgres.writes import END_LIMIT
+from mdb.stores.postgres.writes import END_LIMIT, await_standbys
 
 _COLUMNS = (
     "line",
@@ -195,4 +195,7 @@ async def stands(session: Session, queries: NamespaceQueries, attempt: MoveAttem
             raise TimeoutError(f"session {old.pid}, whose commit broke off, does not end")
     async with session.raw.transaction():
         await session.row(queries["settle_begin"])
-        return bool(await session.value(queries["message_exists"], attempt.first_id))
+        found = bool(await session.value(queries["message_exists"], attempt.first_id))
+        if found:
+            await await_standbys(session.value)
+        return found

@@ -6,7 +6,7 @@ namespace's lock (see `write_one` and `write_messages` in the migrations).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import asyncpg
@@ -24,7 +24,8 @@ from mdb.core.messages import (
     Written,
 )
 from mdb.stores.postgres.connect import LOCK_TIMEOUT
-from mdb.stores.postgres.session import Row, Session, SessionId
+from mdb.stores.postgres.faults import Lost, one_line
+from mdb.stores.postgres.session import Row, Session, SessionId, Value
 from mdb.stores.postgres.sql import NamespaceQueries, registry_query
 
 # Tries of a batch that meets a unique index. What it meets was put there past the namespace's lock,
@@ -90,6 +91,8 @@ async def carry_out(
         async with session.raw.transaction():
             await session.row(registry_query("write_settings"), LOCK_TIMEOUT)
             row = await session.row(query, *arguments)
+            if _repeats(row):
+                await await_standbys(session.value)
             attempt.sent = True
         return row
     statement = await session.statement(query)
@@ -97,7 +100,28 @@ async def carry_out(
     # breaks leaves its outcome open.
     attempt.by = session.id
     attempt.sent = not session.is_closed
-    return await statement.fetchrow(*arguments, timeout=NO_TIMEOUT)
+    row = await statement.fetchrow(*arguments, timeout=NO_TIMEOUT)
+    if _repeats(row):
+        try:
+            await await_standbys(session.value)
+        except asyncpg.PostgresError as exc:
+            # Not an error of the batch, which was committed: its outcome is looked for.
+            raise Lost(f"what stood already could not be confirmed: {one_line(exc)}") from exc
+    return row
+
+
+def _repeats(row: Row) -> bool:
+    """Tell whether a query that writes found something written before."""
+    return row.get("outcome") == _REPEATED or _REPEATED in (row.get("outcomes") or ())
+
+
+async def await_standbys(value: Callable[[str], Awaitable[Value]]) -> None:
+    """Wait, where commits wait for standbys, until those have what the transaction has found.
+
+    At the transaction's end. `value`: runs a query, and returns its only value.
+    """
+    if await value(registry_query("standbys_named")):
+        await value(registry_query("await_standbys"))
 
 
 def function_of(batch: Sequence[Append], *, look_up: bool) -> tuple[str, tuple[Any, ...]]:
@@ -217,7 +241,9 @@ async def settle(
     First the session that was at it is ended, if it is still there: a statement that still lies
     unread in the server's socket would be carried out after the look. Then the namespace's lock is
     waited for (in an adopted schema those of the batch's categories, one by one), and only then
-    looked. Raises `TimeoutError` where the old session does not end.
+    looked. What stands is waited for as a commit is: where Postgres has commits wait for standbys,
+    ending the old session made visible what they may not have. Raises `TimeoutError` where the old
+    session does not end.
     """
     old = attempt.by
     if old is not None:
@@ -237,6 +263,8 @@ async def settle(
             [m.data for m in messages],
             [m.metadata for m in messages],
         )
+        if rows:
+            await await_standbys(session.value)
     stored = {row["place"] - 1: row for row in rows}
     found: list[Outcome | None] = []
     first = 0
