@@ -170,7 +170,7 @@ class Database:
             await self._actors.remove(found.record.incarnation)
             return await self.store.delete_namespace(found.record)
         finally:
-            self._revocations += 1
+            self._distrust()
             self._forget(found)
 
     def was_deleted(self, namespace: str) -> bool:
@@ -236,6 +236,10 @@ class Database:
         self._revoke(found)
         return token
 
+    def _distrust(self) -> None:
+        """Have what is being looked up asked again: it may be untrue by now."""
+        self._revocations += 1
+
     def _revoke(self, namespace: Namespace) -> None:
         """Let no token of a namespace in any more before it was looked up; end subscriptions."""
         self._forget_tokens(namespace)
@@ -256,7 +260,7 @@ class Database:
         namespace.feed.hub.close("gone")
 
     def _forget_tokens(self, namespace: Namespace) -> None:
-        self._revocations += 1
+        self._distrust()
         for digest in [d for d, n in self._tokens.items() if n is namespace]:
             del self._tokens[digest]
 
@@ -298,7 +302,13 @@ class Database:
 
     async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
         """Run the actors, and learn of what others do; for `open_database`."""
-        elsewhere = Elsewhere(self._namespaces, self._tokens, revoke=self._revoke, bury=self._bury)
+        elsewhere = Elsewhere(
+            self._namespaces,
+            self._tokens,
+            distrust=self._distrust,
+            revoke=self._revoke,
+            bury=self._bury,
+        )
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.store.watch, elsewhere)
             await self._actors.run(task_status=task_status)

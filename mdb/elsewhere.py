@@ -16,15 +16,18 @@ class Elsewhere:
         namespaces: Mapping[str, Namespace],
         tokens: Mapping[bytes, Namespace],
         *,
+        distrust: Callable[[], None],
         revoke: Callable[[Namespace], None],
         bury: Callable[[Namespace], None],
     ) -> None:
         """`namespaces` by incarnation, `tokens` by digest: those of the database, as they change.
 
-        `revoke` takes a namespace's tokens away, `bury` the namespace.
+        `distrust` has look-ups that are under way asked again, `revoke` takes a namespace's tokens
+        away, `bury` the namespace.
         """
         self._namespaces = namespaces
         self._tokens = tokens
+        self._distrust = distrust
         self._revoke = revoke
         self._bury = bury
 
@@ -46,6 +49,8 @@ class Elsewhere:
 
     def in_use(self) -> tuple[Sequence[bytes], Sequence[str]]:
         """See `Watched.in_use`."""
+        # What is being looked up is not among them: found before, it would be remembered after.
+        self._distrust()
         return list(self._tokens), list(self._namespaces)
 
     def revoked(self, digests: Collection[bytes], incarnations: Collection[str]) -> None:

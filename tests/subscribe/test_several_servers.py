@@ -155,6 +155,45 @@ async def test_a_token_replaced_elsewhere_lets_nobody_in_and_ends_subscriptions(
             assert await take(others, 1) == [("a-1", 1)]
 
 
+async def test_a_look_up_that_began_before_a_token_was_replaced_elsewhere_does_not_keep_it(
+    database_url: str, serve_on: Callable[..., Any], connect: Callable[..., Any]
+) -> None:
+    """Its finding is old when it arrives: what others took away was looked up meanwhile."""
+    one = await serve_on(database_url, poll_interval=NEVER)
+    other = await serve_on(database_url, poll_interval=OFTEN)
+    watcher = await connect(database_url)
+    made, token = await one.create_namespace(NewNamespace("tenant"))
+    find = other.store.find_token
+    found, go_on = trio.Event(), trio.Event()
+    refused: list[str] = []
+
+    async def slow(digest: bytes) -> Any:
+        result = await find(digest)
+        if not found.is_set():
+            found.set()
+            await go_on.wait()
+        return result
+
+    async def ask() -> None:
+        with pytest.raises(mdb.AuthUnauthorized):
+            await other.authenticate(token)
+        refused.append(token)
+
+    other.store.find_token = slow
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await found.wait()
+        new = tokens.parse(tokens.make("tenant"))
+        await one.store.set_token(made.record, new.digest)
+        count = await watcher.fetchval("select revisions from mdb.revocations")
+        with trio.fail_after(15):
+            while other.store._watch._revisions != count:
+                await trio.lowlevel.checkpoint()
+        go_on.set()
+    assert refused == [token]
+    assert other.known(token) is None
+
+
 async def test_a_database_that_goes_away_keeps_its_subscribers(
     private_postgres: Callable[..., Any], serve_on: Callable[..., Any]
 ) -> None:
