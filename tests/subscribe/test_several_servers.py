@@ -155,6 +155,31 @@ async def test_a_token_replaced_elsewhere_lets_nobody_in_and_ends_subscriptions(
             assert await take(others, 1) == [("a-1", 1)]
 
 
+async def test_a_locked_table_of_one_namespace_keeps_no_token_of_another_alive(
+    database_url: str, serve_on: Callable[..., Any], connect: Callable[..., Any]
+) -> None:
+    """As `VACUUM FULL` locks it: whoever looks for new messages there waits."""
+    one = await serve_on(database_url, poll_interval=NEVER)
+    other = await serve_on(database_url, poll_interval=OFTEN)
+    locked, _ = await one.create_namespace(NewNamespace("locked"))
+    _, token = await one.create_namespace(NewNamespace("tenant"))
+    await locked.write("a-1", "T", 1)
+    await other.authenticate(token)
+    holder, watcher = await connect(database_url), await connect(database_url)
+    async with (await other.namespace("locked")).subscribe(all=True) as pokes:
+        await take(pokes, 1)
+        table = f'"{locked.record.location}".messages'
+        await holder.execute(f"begin; lock table {table} in access exclusive mode")
+        waits = f"select count(*) > 0 from pg_locks where relation = '{table}'::regclass"
+        await until(watcher, f"{waits} and not granted")
+        await one.rotate_token("tenant")
+        with trio.fail_after(5):  # well below the time for which a poll waits
+            while other.known(token) is not None:
+                await trio.lowlevel.checkpoint()
+        assert await watcher.fetchval(f"{waits} and granted")  # still locked
+        await holder.execute("rollback")
+
+
 async def test_a_look_up_that_began_before_a_token_was_replaced_elsewhere_does_not_keep_it(
     database_url: str, serve_on: Callable[..., Any], connect: Callable[..., Any]
 ) -> None:

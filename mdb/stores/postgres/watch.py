@@ -1,13 +1,13 @@
 """Watching a database for what others do to it: writes, deletions, tokens taken away.
 
-What decides is a poll: one query for all namespaces that are followed. Notifications make it come
-sooner; a lost one costs no more than the time to the next poll.
+What decides is a poll: one query for all namespaces that are followed, and one for what was taken
+away. Notifications make them come sooner; a lost one costs no more than the time to the next poll.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -71,6 +71,7 @@ class Watch:
         self._listener = listener
         self._interval = poll_interval
         self._revisions: int | None = None
+        self._taken_away = trio.Event()
 
     @property
     def connections(self) -> int:
@@ -84,7 +85,28 @@ class Watch:
             nursery.start_soon(self._notifier.run)
             if self._listener is not None:
                 nursery.start_soon(self._listener.run)
+            nursery.start_soon(self._heed, watched)
             await self._poll(watched)
+
+    async def _heed(self, watched: Watched) -> None:
+        """Learn of what others took away, when it is told and at each interval.
+
+        Apart from the poll, which waits where somebody has locked the table of one namespace: no
+        token may live longer for that.
+        """
+        while True:
+            await self._reported(self._check, watched)
+            await trio.sleep(SPACING)
+            with trio.move_on_after(self._interval):
+                await self._taken_away.wait()
+            self._taken_away = trio.Event()
+
+    async def _check(self, watched: Watched) -> None:
+        rows = await self._ask(_rows, [], [])
+        revisions = rows[0]["revisions"]
+        if revisions != self._revisions:
+            await self._revalidate(watched)
+            self._revisions = revisions
 
     async def _poll(self, watched: Watched) -> None:
         due = trio.current_time()
@@ -103,8 +125,10 @@ class Watch:
                 or found.record.incarnation in soon
                 or found.settled.held is not None
             ]
-            if everything or chosen or REGISTRY_SCHEMA in heard:
-                await self._look_and_report(watched, chosen)
+            if REGISTRY_SCHEMA in heard:
+                self._taken_away.set()
+            if chosen:
+                await self._reported(self._look, watched, chosen)
             closely = now + self._patience(chosen, now)
             await trio.sleep(SPACING)
 
@@ -113,9 +137,10 @@ class Watch:
         waits = [n.settled.held_for(now) for n in chosen if n.settled.held is not None]
         return min((max(wait / 4, SPACING) for wait in waits), default=self._interval)
 
-    async def _look_and_report(self, watched: Watched, chosen: Sequence[PostgresNamespace]) -> None:
+    @staticmethod
+    async def _reported(step: Callable[..., Awaitable[None]], *args: object) -> None:
         try:
-            await self._look(watched, chosen)
+            await step(*args)
         except MdbError as exc:
             # Nothing is lost: whatever it did not see, the next look sees.
             log.info("the database could not be polled: %s", exc)
@@ -128,11 +153,7 @@ class Watch:
         ready = {n.record.location: n for n in chosen if n.settled.looked}
         places = [n.settled.upto for n in ready.values()]
         after = dict(zip(ready, places, strict=True))
-        rows = await self._ask(_rows, list(ready), places)
-        revisions = rows[0]["revisions"]
-        if revisions != self._revisions:
-            await self._revalidate(watched)
-            self._revisions = revisions
+        rows = await self._ask(_rows, list(ready), places) if ready else []
         to_look = [n for n in chosen if not n.settled.looked]
         for row in rows:
             schema = row["schema_name"]
