@@ -17,11 +17,12 @@ from mdb.core.messages import (
     VersionConflict,
     Written,
 )
+from mdb.stores.known import RECENT, Known
 from mdb.stores.sqlite import writes
 from mdb.stores.sqlite.connect import open_memory
 from mdb.stores.sqlite.drafts import MOST_ROWS
 from mdb.stores.sqlite.migrate import migrate
-from mdb.stores.sqlite.proposals import RECENT, Known
+from mdb.stores.sqlite.proposals import propose
 from mdb.stores.sqlite.store import WRITERS
 
 ID = bytes(range(16))
@@ -173,13 +174,13 @@ def test_the_streams_that_are_remembered_are_bounded():
     known = Known()
     for begin in range(0, 3 * RECENT, 100):
         batch = [one(f"s-{n}") for n in range(begin, begin + 100)]
-        assert known.propose(batch) is None
+        assert propose(known, batch) is None
         draft = writes.commit(db, batch).draft
         known.learn(draft.head, draft.versions)
-    assert known.propose([one("s-0")]) is None
-    assert known.propose([one(f"s-{RECENT - 1}")]) is None
-    assert known.propose([one(f"s-{n}") for n in range(3 * RECENT - 100, 3 * RECENT)])
+    assert propose(known, [one("s-0")]) is None
+    assert propose(known, [one(f"s-{RECENT - 1}")]) is None
+    assert propose(known, [one(f"s-{n}") for n in range(3 * RECENT - 100, 3 * RECENT)])
     # More at once than are remembered: none of them is, nor what was known of them before.
     known.learn(1, {f"s-{n}": 0 for n in range(3 * RECENT)})
-    assert known.propose([one(f"s-{3 * RECENT - 1}")]) is None
+    assert propose(known, [one(f"s-{3 * RECENT - 1}")]) is None
     db.close()

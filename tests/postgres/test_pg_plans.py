@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,8 +18,16 @@ from mdb.core.messages import (
     StoredMessage,
     StreamQuery,
 )
-from mdb.stores.postgres import PostgresStore, adopted_writes, reads, staging, writes
+from mdb.stores.postgres import (
+    PostgresStore,
+    adopted_writes,
+    proposals,
+    reads,
+    staging,
+    writes,
+)
 from mdb.stores.postgres.namespace import PostgresNamespace
+from mdb.stores.postgres.proposals import Proposals
 from mdb.stores.postgres.schemas import functions_schema
 from mdb.stores.postgres.sql import NamespaceQueries
 from tests.contract.adopted import adopt_all
@@ -51,13 +60,15 @@ async def counted(
     return await store._pool.run("write", run, schema=record.location, limit=60)
 
 
-async def commit(session: Any, queries: Any, batch: list[Append]) -> None:
+async def commit(
+    session: Any, queries: Any, batch: list[Append], known: Proposals | None = None
+) -> None:
     if queries.adopted:
         await adopted_writes.commit(
             session, queries, batch, writes.Attempt(), adopted_writes.Deferrals()
         )
     else:
-        await writes.commit(session, queries, batch, writes.Attempt())
+        await writes.commit(session, queries, batch, writes.Attempt(), known or Proposals())
 
 
 @pytest.fixture(params=["own", "adopted"])
@@ -68,26 +79,36 @@ async def record(request: pytest.FixtureRequest, store: PostgresStore) -> Namesp
     return await store.create_namespace("tenant", token_digest=digest("tenant"))
 
 
-@pytest.mark.parametrize("batch", [1, 10])
+@pytest.mark.parametrize(("batch", "proposed"), [(1, False), (10, False), (10, True)])
 async def test_the_first_thousand_writes_cost_what_the_next_thousand_cost(
-    store: PostgresStore, record: NamespaceRecord, namespace: PostgresNamespace, batch: int
+    store: PostgresStore,
+    record: NamespaceRecord,
+    namespace: PostgresNamespace,
+    batch: int,
+    proposed: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(proposals, "AGE", math.inf)
+    known = Proposals() if proposed else None
+
     async def thousand(session: Any, queries: Any) -> None:
         for n in range(1000 // batch):
             appends = [one(f"account-{(n * batch + k) % 50}") for k in range(batch)]
-            await commit(session, queries, appends)
+            await commit(session, queries, appends, known)
 
     # Positions are looked up in streams that are there, both times.
     await counted(
         store,
         record,
-        lambda s, q: commit(s, q, [one(f"account-{k}") for k in range(50)]),
+        lambda s, q: commit(s, q, [one(f"account-{k}") for k in range(50)], known),
     )
     first = await counted(store, record, thousand)
     second = await counted(store, record, thousand)
     assert first == second
     assert first[0] == 0
     assert first[2] <= 2 * 1000
+    if proposed and not record.adopted:
+        assert first[1] == 1000 / batch, "the head, once a batch"
 
 
 async def test_reads_go_along_an_index_and_stop_at_their_limit(

@@ -243,23 +243,22 @@ async def test_write_one_has_the_same_outcomes(message_store: Connection) -> Non
     assert await call(1, given=False) == (WRITTEN, 2, 4, None, 3)
 
 
-async def test_write_at_is_judged_by_the_indexes(message_store: Connection) -> None:
-    async def call(*positions: int) -> tuple[int, list[int]]:
+async def test_write_at_is_judged_by_the_head_and_the_indexes(message_store: Connection) -> None:
+    async def call(head: int, *positions: int) -> list[int] | None:
         n = len(positions)
-        return tuple(
-            await message_store.fetchrow(
-                "select * from message_store.write_at($1, $2, $3, $4, $5, $6)",
-                [uuid.uuid4() for _ in positions],
-                ["a-1"] * n, ["T"] * n, ["{}"] * n, [None] * n, list(positions),
-            )
+        return await message_store.fetchval(
+            "select message_store.write_at($1, $2, $3, $4, $5, $6, $7)",
+            [uuid.uuid4() for _ in positions],
+            ["a-1"] * n, ["T"] * n, ["{}"] * n, [None] * n, list(positions), head,
         )  # fmt: skip
 
-    assert await call(0, 1) == (0, [1, 2])
+    assert await call(0, 0, 1) == [1, 2]
+    for head in (0, 1, 3):
+        assert await call(head, 2) is None
     with pytest.raises(asyncpg.UniqueViolationError):
-        await call(2, 1)
+        await call(2, 2, 1)
     assert await names(message_store) == [("a-1", 0), ("a-1", 1)]
-    head, [global_position] = await call(2)
-    assert head == 2
+    [global_position] = await call(2, 2)
     assert global_position > 2
 
 

@@ -47,6 +47,7 @@ from mdb.stores.postgres.joining import join
 from mdb.stores.postgres.migrate import SCRIPT_LIMIT, migrate_namespace
 from mdb.stores.postgres.news import News
 from mdb.stores.postgres.pool import Kind, Pool
+from mdb.stores.postgres.proposals import Proposals
 from mdb.stores.postgres.schemas import functions_schema
 from mdb.stores.postgres.session import Session
 from mdb.stores.postgres.settled import Settled
@@ -94,6 +95,7 @@ class PostgresNamespace:
         self._migrated = False
         self._migrating = trio.Lock()
         self._attempt = writes.Attempt()
+        self._proposals = Proposals()
         self._moved: trio.Event | None = None
 
     # The write side. One task, the namespace's actor, calls these.
@@ -116,8 +118,12 @@ class PostgresNamespace:
             with writing():
                 outcomes = await self._transact(self._commit, questions, COMMIT_LIMIT)
         except Unavailable as exc:
+            self._proposals.forget()
             if attempt.sent and isinstance(exc.__cause__, Lost):
                 raise OutcomeUnknown(f"the connection was lost: {exc.__cause__}") from exc
+            raise
+        except BaseException:
+            self._proposals.forget()
             raise
         self._tell(outcomes)
         return outcomes
@@ -138,7 +144,7 @@ class PostgresNamespace:
     ) -> Sequence[Outcome | Deferred]:
         if self.record.adopted:
             return await adopted_writes.commit(session, queries, batch, attempt, self._deferrals)
-        return await writes.commit(session, queries, batch, attempt)
+        return await writes.commit(session, queries, batch, attempt, self._proposals)
 
     async def settle(self, questions: Sequence[Append]) -> Sequence[Outcome | None]:
         """Find out what became of a batch. See `NamespaceStore.settle`."""

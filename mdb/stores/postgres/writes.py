@@ -25,6 +25,7 @@ from mdb.core.messages import (
 )
 from mdb.stores.postgres.connect import LOCK_TIMEOUT
 from mdb.stores.postgres.faults import Lost, one_line
+from mdb.stores.postgres.proposals import Proposals
 from mdb.stores.postgres.session import Row, Session, SessionId, Value
 from mdb.stores.postgres.sql import NamespaceQueries, registry_query
 
@@ -52,21 +53,39 @@ class Attempt(msgspec.Struct):
 
 
 async def commit(
-    session: Session, queries: NamespaceQueries, batch: Sequence[Append], attempt: Attempt
+    session: Session,
+    queries: NamespaceQueries,
+    batch: Sequence[Append],
+    attempt: Attempt,
+    proposals: Proposals,
 ) -> list[Outcome]:
     """Decide and write a batch in one transaction; durable when it returns."""
+    proposal = proposals.propose(batch)
     for tried in range(1, TRIES + 1):
         look_up = tried > 1
         try:
-            return await _commit(session, queries, batch, attempt, look_up=look_up)
+            if proposal is not None:
+                row = await carry_out(session, queries["write_at"], proposal.arguments(), attempt)
+                if row["global_positions"] is not None:
+                    return proposals.stood(proposal, row["global_positions"])
+                attempt.sent = False
+                proposals.refused()
+                proposal = None
+            outcomes = await _commit(session, queries, batch, attempt, look_up=look_up)
         except asyncpg.UniqueViolationError:
             attempt.sent = False
+            if proposal is not None:
+                proposals.refused()
+                proposal = None
             if tried == TRIES:
                 raise
         except asyncpg.PostgresError as exc:
             if exc.sqlstate != IS_CLOSED:
                 raise
             return [Closed() for _ in batch]
+        else:
+            proposals.decided(batch, outcomes)
+            return outcomes
     raise AssertionError("unreachable")
 
 

@@ -28,11 +28,12 @@ from mdb.core.messages import (
     StreamQuery,
 )
 from mdb.stores.base import Importer, Joining
+from mdb.stores.known import Known
 from mdb.stores.sqlite import exports, pages, reads, staging, writes
 from mdb.stores.sqlite.connect import reading, writing
 from mdb.stores.sqlite.durable import is_doubtful
 from mdb.stores.sqlite.importer import Source, importing
-from mdb.stores.sqlite.proposals import Known
+from mdb.stores.sqlite.proposals import propose
 from mdb.stores.sqlite.workers import Workers
 
 T = TypeVar("T")
@@ -144,7 +145,7 @@ class SqliteNamespace:
         await self._wait_for_move()
         self._committing = True
         try:
-            proposal = self._known.propose(questions)
+            proposal = propose(self._known, questions)
             if self._is_free_here() and self._writer is not None and _is_small(questions):
                 done = writes.commit(self._writer, questions, proposal)
             else:

@@ -1,0 +1,2 @@
+-- write_at is not for adopted schemas: whoever writes there by Message DB's functions relies on the
+-- category's lock to be taken before a version is read.
