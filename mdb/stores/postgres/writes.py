@@ -60,46 +60,58 @@ async def commit(
     proposals: Proposals,
 ) -> list[Outcome]:
     """Decide and write a batch in one transaction; durable when it returns."""
-    proposal = proposals.propose(batch)
-    for tried in range(1, TRIES + 1):
-        look_up = tried > 1
-        try:
-            if proposal is not None:
-                row = await carry_out(session, queries["write_at"], proposal.arguments(), attempt)
-                if row["global_positions"] is not None:
-                    return proposals.stood(proposal, row["global_positions"])
-                attempt.sent = False
-                proposals.refused()
-                proposal = None
-            outcomes = await _commit(session, queries, batch, attempt, look_up=look_up)
-        except asyncpg.UniqueViolationError:
-            attempt.sent = False
-            if proposal is not None:
-                proposals.refused()
-                proposal = None
-            if tried == TRIES:
-                raise
-        except asyncpg.PostgresError as exc:
-            if exc.sqlstate != IS_CLOSED:
-                raise
-            return [Closed() for _ in batch]
-        else:
-            proposals.decided(batch, outcomes)
-            return outcomes
-    raise AssertionError("unreachable")
+    try:
+        written = await _propose(session, queries, batch, attempt, proposals)
+        if written is not None:
+            return written
+        outcomes = await _decide(session, queries, batch, attempt)
+    except asyncpg.PostgresError as exc:
+        if exc.sqlstate != IS_CLOSED:
+            raise
+        return [Closed() for _ in batch]
+    proposals.decided(batch, outcomes)
+    return outcomes
 
 
-async def _commit(
+async def _propose(
     session: Session,
     queries: NamespaceQueries,
     batch: Sequence[Append],
     attempt: Attempt,
-    *,
-    look_up: bool,
+    proposals: Proposals,
+) -> list[Outcome] | None:
+    """Write a batch at positions that are known to come next; None: nothing was written."""
+    proposal = proposals.propose(batch)
+    if proposal is None:
+        return None
+    try:
+        row = await carry_out(session, queries["write_at"], proposal.arguments(), attempt)
+    except asyncpg.UniqueViolationError:
+        pass  # what it met is looked up
+    else:
+        if row["global_positions"] is not None:
+            return proposals.stood(proposal, row["global_positions"])
+    attempt.sent = False
+    proposals.refused()
+    return None
+
+
+async def _decide(
+    session: Session, queries: NamespaceQueries, batch: Sequence[Append], attempt: Attempt
 ) -> list[Outcome]:
-    name, arguments = function_of(batch, look_up=look_up)
-    row = await carry_out(session, queries[name], arguments, attempt)
-    return outcomes_of(batch, row)
+    """Have the database decide a batch, and write what wins."""
+    for tried in range(1, TRIES + 1):
+        look_up = tried > 1
+        try:
+            name, arguments = function_of(batch, look_up=look_up)
+            row = await carry_out(session, queries[name], arguments, attempt)
+        except asyncpg.UniqueViolationError:
+            attempt.sent = False
+            if tried == TRIES:
+                raise
+        else:
+            return outcomes_of(batch, row)
+    raise AssertionError("unreachable")
 
 
 async def carry_out(
