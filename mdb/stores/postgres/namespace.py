@@ -249,9 +249,14 @@ class PostgresNamespace:
 
     async def pokes(self, follow: Follow, after: int, limit: int) -> PokePage:
         """Read notices. See `NamespaceStore.pokes`."""
-        if follow.kind == "stream" or after + POKES_WINDOW > self.settled.upto:
+        looked = follow.kind == "stream" or after + POKES_WINDOW > self.settled.upto
+        if looked:
             await self.look()
-        return await self._read(reads.pokes, follow, after, limit, self.settled.upto)
+        page: PokePage = await self._read(reads.pokes, follow, after, limit, self.settled.upto)
+        if looked or page.more:
+            return page
+        # A gap was wider than a window: it has come to a head that may be long out of date.
+        return msgspec.structs.replace(page, more=True)
 
     async def look(self) -> None:
         """Find out how far the settled head is now. Raises what a read does.

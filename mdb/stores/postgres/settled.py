@@ -26,7 +26,8 @@ log = logging.getLogger("mdb.stores.postgres.settled")
 # Rows above the settled head that one look goes through.
 WINDOW = 10_000
 
-# Looks in a row without anybody to wait for; the next poll goes on from there.
+# Times in a row that nobody is waited for and there is more to see by then. Each of them is as far
+# as what was there when it began.
 _ROUNDS = 20
 
 # Seconds after which it is logged who holds the readers of everything back, and again each minute.
@@ -151,23 +152,27 @@ class Settled:
 async def look(session: Session, queries: NamespaceQueries, settled: Settled) -> None:
     """Move the settled head on as far as it goes now. One at a time for each `Settled`.
 
+    Ended in order, it has passed all that was complete when it began: readers take what lies above
+    for what will be told them.
+
     An asyncio function on one session. Each statement has a snapshot of its own, so the order of
     statements matters: holders after the rows that are to be passed, rows again after the holders.
     """
-    for _ in range(_ROUNDS):
+    # What is long is not gone through where nobody is writing: the first look, and a full window.
+    rounds, leap = 0, not settled.looked
+    while rounds < _ROUNDS:
         if settled.held is not None:
             settled.note(await _holders(session, queries), trio.current_time())
-        if not settled.looked and settled.held is None:
-            # The first look: the history is not gone through where nobody is writing.
-            tail = await _tail(session, queries, settled.upto, 0)
-        else:
-            tail = await _tail(session, queries, settled.upto, WINDOW)
-        settled.looked = True
+        limit = 0 if leap and settled.held is None else WINDOW
+        tail = await _tail(session, queries, settled.upto, limit)
+        settled.looked, leap = True, False
         if settled.advance(tail):
             break
         settled.compare(tail)
         if tail.visible == WINDOW and tail.contiguous == tail.after + WINDOW:
+            leap = True
             continue  # no gap so far, and more to see
+        rounds += 1
         if settled.held is not None:
             break
         settled.hold(await _holders(session, queries), tail.head, trio.current_time())
