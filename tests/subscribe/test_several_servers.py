@@ -13,6 +13,7 @@ from fixtures.sse import following
 import mdb
 from mdb.core import tokens
 from mdb.database import NewNamespace
+from mdb.stores.postgres import watch
 from mdb.stores.postgres.signals import Listener
 from tests.subscribe.conftest import NEVER, OFTEN
 from tests.subscribe.writers import direct, take
@@ -155,29 +156,41 @@ async def test_a_token_replaced_elsewhere_lets_nobody_in_and_ends_subscriptions(
             assert await take(others, 1) == [("a-1", 1)]
 
 
-async def test_a_locked_table_of_one_namespace_keeps_no_token_of_another_alive(
-    database_url: str, serve_on: Callable[..., Any], connect: Callable[..., Any]
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_table_that_somebody_keeps_locked_holds_up_nobody_else(
+    database_url: str,
+    serve_on: Callable[..., Any],
+    connect: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    known: bool,
 ) -> None:
-    """As `VACUUM FULL` locks it: whoever looks for new messages there waits."""
-    one = await serve_on(database_url, poll_interval=NEVER)
+    """As a `vacuum full` does: neither others' subscribers nor a token's end wait for it."""
+    monkeypatch.setattr(watch, "LOOK_LIMIT", 0.1)
+    one = await serve_on(database_url, poll_interval=OFTEN)
     other = await serve_on(database_url, poll_interval=OFTEN)
+    maintainer, client = await connect(database_url), await connect(database_url)
     locked, _ = await one.create_namespace(NewNamespace("locked"))
+    free, _ = await one.create_namespace(NewNamespace("free"))
     _, token = await one.create_namespace(NewNamespace("tenant"))
-    await locked.write("a-1", "T", 1)
-    await other.authenticate(token)
-    holder, watcher = await connect(database_url), await connect(database_url)
-    async with (await other.namespace("locked")).subscribe(all=True) as pokes:
-        await take(pokes, 1)
-        table = f'"{locked.record.location}".messages'
-        await holder.execute(f"begin; lock table {table} in access exclusive mode")
-        waits = f"select count(*) > 0 from pg_locks where relation = '{table}'::regclass"
-        await until(watcher, f"{waits} and not granted")
-        await one.rotate_token("tenant")
-        with trio.fail_after(5):  # well below the time for which a poll waits
-            while other.known(token) is not None:
+    await one.authenticate(token)
+    await locked.write("a-1", "T", {})
+    if known:
+        await locked.store.look()
+    table = f'"{locked.record.location}".messages'
+    async with locked.subscribe(all=True) as waits, free.subscribe(all=True) as pokes:
+        await maintainer.execute("begin")
+        await maintainer.execute(f"lock table {table} in access exclusive mode")
+        for n in range(1, 4):
+            await direct(client, f'"{free.record.location}"', "a-1")
+            with trio.fail_after(5):
+                assert await take(pokes, 1) == [("a-1", n)]
+        await other.rotate_token("tenant")
+        with trio.fail_after(5):
+            while one.known(token) is not None:
                 await trio.lowlevel.checkpoint()
-        assert await watcher.fetchval(f"{waits} and granted")  # still locked
-        await holder.execute("rollback")
+        await maintainer.execute("rollback")
+        with trio.fail_after(15):
+            assert await take(waits, 1) == [("a-1", 1)]
 
 
 async def test_a_look_up_that_began_before_a_token_was_replaced_elsewhere_does_not_keep_it(

@@ -31,6 +31,10 @@ log = logging.getLogger("mdb.stores.postgres.watch")
 # Seconds for a poll.
 POLL_LIMIT = 10.0
 
+# Seconds for a look at one namespace, for which the others wait: its table may be locked. What was
+# found out by then is kept.
+LOOK_LIMIT = 2.0
+
 # Least seconds between two looks. What is heard of meanwhile is looked at together.
 SPACING = 0.005
 
@@ -173,10 +177,13 @@ class Watch:
 
     @staticmethod
     async def _look_at(namespace: PostgresNamespace) -> None:
-        try:
-            await namespace.look()
-        except MdbError as exc:
-            log.info("namespace %s could not be looked at: %s", namespace.record.id, exc)
+        with trio.move_on_after(LOOK_LIMIT) as limit:
+            try:
+                await namespace.look()
+            except MdbError as exc:
+                log.info("namespace %s could not be looked at: %s", namespace.record.id, exc)
+        if limit.cancelled_caught:
+            log.info("namespace %s could not be looked at in time", namespace.record.id)
 
     async def _revalidate(self, watched: Watched) -> None:
         digests, incarnations = watched.in_use()
