@@ -252,6 +252,7 @@ class Database:
         namespace.gone = True
         self._deleted.add(namespace.id)
         self._forget(namespace)
+        self.store.forget(namespace.record)
 
     def _forget(self, namespace: Namespace) -> None:
         """Let go of a namespace that is no more; its subscriptions end."""

@@ -289,6 +289,9 @@ class Store(Protocol):
         """Return the namespace's store, the same object for the same incarnation. No I/O."""
         ...
 
+    def forget(self, record: NamespaceRecord) -> None:
+        """Let go of a namespace that somebody else has deleted. Sync."""
+
     async def create_namespace(
         self,
         namespace: str,

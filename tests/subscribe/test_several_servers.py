@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -129,6 +131,26 @@ async def test_a_namespace_deleted_elsewhere_is_gone_here(
             await trio.lowlevel.checkpoint()
     with pytest.raises(mdb.AuthUnauthorized):
         await other.authenticate(token)
+
+
+async def test_nothing_is_kept_of_a_namespace_deleted_elsewhere(
+    database_url: str, serve_on: Callable[..., Any]
+) -> None:
+    """A server may live through any number of them."""
+    one = await serve_on(database_url, poll_interval=OFTEN)
+    other = await serve_on(database_url, poll_interval=OFTEN)
+    _, token = await one.create_namespace(NewNamespace("tenant"))
+    kept = weakref.ref((await other.authenticate(token)).store)
+    async with (await other.authenticate(token)).subscribe(all=True) as pokes:
+        await one.delete_namespace("tenant")
+        with trio.fail_after(15), pytest.raises(mdb.Ended):
+            await anext(pokes)
+    with trio.fail_after(15):
+        while other.known(token) is not None:
+            await trio.lowlevel.checkpoint()
+    del pokes
+    gc.collect()
+    assert kept() is None
 
 
 async def test_a_token_replaced_elsewhere_lets_nobody_in_and_ends_subscriptions(

@@ -82,6 +82,10 @@ class PostgresStore:
             self._namespaces[record.incarnation] = known
         return known
 
+    def forget(self, record: NamespaceRecord) -> None:
+        """See `Store.forget`."""
+        self._namespaces.pop(record.incarnation, None)
+
     async def create_namespace(
         self,
         namespace: str,
@@ -120,6 +124,7 @@ class PostgresStore:
         try:
             count = await self.namespace(record).message_count()
         except AuthUnauthorized as exc:
+            self.forget(record)
             raise NamespaceNotFound(f"namespace {record.id} not found") from exc
         deleted_at = await self._change(registry.bury, record)
         self._news.tell(REGISTRY_SCHEMA)

@@ -103,6 +103,9 @@ class SqliteStore:
         assert self._directory is not None
         return self._directory / files.NAMESPACES / location
 
+    def forget(self, record: NamespaceRecord) -> None:
+        """Do nothing: nobody else deletes. See `Store.forget`."""
+
     async def create_namespace(
         self,
         namespace: str,
