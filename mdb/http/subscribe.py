@@ -194,7 +194,11 @@ class Subscriptions:
             # A token replaced since it was judged opens nothing any more.
             return namespace.follow(follow, after) if namespace.revoked == revoked else None
 
-        return EventStream(register, self._keep_alive, offer, reset=reset, connection=connection)
+        # Who comes back before the first poke is to go on from here, not from the end by then.
+        began = end if wanted.start is None and (wanted.resume is None or reset) else None
+        return EventStream(
+            register, self._keep_alive, offer, reset=reset, began=began, connection=connection
+        )
 
     @staticmethod
     def _after(wanted: Wanted, end: int, *, reset: bool) -> int:
@@ -223,12 +227,14 @@ class EventStream(ResponseBody):
         offer: AbstractContextManager[None],
         *,
         reset: bool,
+        began: int | None,
         connection: Connection | None,
     ) -> None:
         """`register`: takes the place in the feed; None: what it was opened for is gone.
 
-        `reset`: tell the client that the event it had seen is not of this history. `connection`:
-        where the answer's chunks may be sent to past the layers between; None: through them.
+        `reset`: tell the client that the event it had seen is not of this history. `began`: the id
+        to tell it at once. `connection`: where the answer's chunks may be sent to past the layers
+        between; None: through them.
         """
         self._connection = connection
         self._register = register
@@ -236,9 +242,11 @@ class EventStream(ResponseBody):
         self._offer = offer
         self._first: Iterator[bytes] = iter(
             [b"retry: %d\n: ready\n\n" % _RETRY, *([_RESET] * reset)]
+            + ([] if began is None else [b"id: %d\n\n" % began])
         )
         self._waiting: deque[bytes] = deque()
         self._told = 0
+        self._arrived = False
         self._ended = False
         self._sent_at: float | None = None
 
@@ -249,6 +257,9 @@ class EventStream(ResponseBody):
             self._first = iter([*self._first, _GONE])
         else:
             self._told = self._follower.upto
+            # Resumed from an id, a stream's position counts no more: until it is reached, who comes
+            # back is to ask for it anew.
+            self._arrived = self._follower.follow.min_position == 0
         self._offer.__enter__()
         return self
 
@@ -357,12 +368,13 @@ class EventStream(ResponseBody):
 
     def _progress_of(self, delivery: Delivery) -> bytes:
         if delivery.pokes:
+            self._arrived = True
             self._told = delivery.pokes[-1].global_position
         return self._progress(delivery.upto, _PROGRESS)
 
     def _progress(self, upto: int, step: int) -> bytes:
         """Tell a filtered subscription how far it has come: a resume need not scan it again."""
-        if upto - self._told < step:
+        if upto - self._told < step or not self._arrived:
             return b""
         self._told = upto
         return b"id: %d\n\n" % upto

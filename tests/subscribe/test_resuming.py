@@ -135,6 +135,41 @@ async def test_live_a_filtered_subscriber_is_told_how_far_it_is_with_a_keep_aliv
             assert as_poke(event).global_position == 21
 
 
+async def test_what_lies_before_a_streams_position_stays_left_out_after_a_resume():
+    """The position is not reached yet, so there is nothing to resume from."""
+    async with server(keep_alive=0.05) as served:
+        namespace = await served.database.namespace("tests")
+        await fill(namespace, *["s-1"] * 3, *["t-1"] * 20)
+        async with following(served, "stream=s-1&position=5") as events:
+            await events.ready()
+            for _ in range(3):
+                while (await events.next()).comment != "keep-alive":
+                    pass
+            last_id = events.last_id
+        await fill(namespace, *["s-1"] * 4)
+        headers = [] if last_id is None else [("Last-Event-ID", last_id)]
+        async with following(served, "stream=s-1&position=5", headers=headers) as events:
+            await events.ready()
+            assert [poke.position for poke in await events.pokes(2)] == [5, 6]
+            await fill(namespace, *["t-1"] * 20)
+            while events.last_id != "47":
+                await events.next()
+
+
+@pytest.mark.parametrize("query", ["all=true", "category=s", "stream=s-1"])
+async def test_who_began_at_the_end_and_comes_back_hears_what_came_meanwhile(
+    served, history, write, query
+):
+    async with following(served, f"{query}&position=end") as events:
+        await events.ready()
+        assert (await events.next()).id == "8"
+    await write("s-1")
+    headers = [("Last-Event-ID", events.last_id)]
+    async with following(served, f"{query}&position=end", headers=headers) as events:
+        await events.ready()
+        assert (await events.poke()).global_position == 9
+
+
 async def test_in_silence_it_says_that_it_lives():
     async with server(keep_alive=0.02) as served, following(served, "all=true") as events:
         await events.ready()
