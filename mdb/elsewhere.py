@@ -41,6 +41,12 @@ class Elsewhere:
         if namespace is not None:
             namespace.feed.advance(upto)
 
+    def receded(self, record: NamespaceRecord, upto: int) -> None:
+        """See `Watched.receded`."""
+        namespace = self._namespaces.get(record.incarnation)
+        if namespace is not None:
+            namespace.feed.recede(upto)
+
     def stirred(self, record: NamespaceRecord) -> None:
         """See `Watched.stirred`."""
         namespace = self._namespaces.get(record.incarnation)

@@ -91,6 +91,11 @@ class Feed:
             self.upto = upto
             self.hub.wake()
 
+    def recede(self, upto: int) -> None:
+        """Take in that the database was put back; who follows is to come anew from its place."""
+        self.upto = min(self.upto, upto)
+        self.hub.end_subscriptions("receded")
+
     def publish(self, appends: Sequence[Append], outcomes: Sequence[Outcome]) -> None:
         """Publish what a commit wrote."""
         if self._ordered and not self.hub:

@@ -40,7 +40,11 @@ class Delivery(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ended(Exception):
-    """The subscription is over. `reason`: "gone" (deleted, token revoked) or "draining"."""
+    """The subscription is over.
+
+    `reason`: "gone" (deleted, token revoked), "draining", or "receded": the database was put back
+    to an earlier state, and positions that were told may come again.
+    """
 
     def __init__(self, reason: str) -> None:
         """Say why."""

@@ -254,6 +254,9 @@ class Watched(Protocol):
     def advanced(self, record: NamespaceRecord, upto: int) -> None:
         """Hear how far a namespace's settled head is, whoever wrote what is below it."""
 
+    def receded(self, record: NamespaceRecord, upto: int) -> None:
+        """Hear that positions above `upto` that were told are of another history than this one."""
+
     def stirred(self, record: NamespaceRecord) -> None:
         """Hear that something has become visible above the settled head."""
 

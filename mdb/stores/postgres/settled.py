@@ -55,6 +55,11 @@ class Tail(msgspec.Struct, frozen=True):
     contiguous: int
     visible: int
 
+    @property
+    def is_short(self) -> bool:
+        """Whether what was seen at that position is there no more."""
+        return self.head < self.after
+
 
 class Held(msgspec.Struct):
     """A wait: until `holders` have ended, the settled head is not moved on to `top`."""
@@ -79,6 +84,7 @@ class Settled:
         self._where = where
         self._seen = (0, 0)
         self._stirred = False
+        self._receded = False
 
     def advance(self, tail: Tail) -> bool:
         """Take in a look; True where it left nothing above the settled head."""
@@ -93,6 +99,15 @@ class Settled:
         if tail.head > self.upto and seen != self._seen:
             self._seen = seen
             self._stirred = True
+
+    def recede(self, head: int) -> None:
+        """Take in that positions above `head` are given out anew: the database was put back."""
+        self.upto, self.held, self._receded = min(self.upto, head), None, True
+
+    def take_receded(self) -> bool:
+        """Tell, once, whether the settled head went back."""
+        receded, self._receded = self._receded, False
+        return receded
 
     def take_stirred(self) -> bool:
         """Tell, once, whether there are new rows above the settled head."""
@@ -166,6 +181,12 @@ async def look(session: Session, queries: NamespaceQueries, settled: Settled) ->
         limit = 0 if leap and settled.held is None else WINDOW
         tail = await _tail(session, queries, settled.upto, limit)
         settled.looked, leap = True, False
+        if tail.is_short and await _last_drawn(session, queries) < settled.upto:
+            # A failover that lost it, or a backup in its place. (Were it deleted, its number would
+            # not come again.)
+            log.warning("the database was put back to before global position %d", settled.upto)
+            settled.recede(tail.head)
+            continue
         if settled.advance(tail):
             break
         settled.compare(tail)
@@ -183,6 +204,11 @@ async def look(session: Session, queries: NamespaceQueries, settled: Settled) ->
 async def _tail(session: Session, queries: NamespaceQueries, after: int, limit: int) -> Tail:
     row = await session.row(registry_query("tail"), queries.schema, after, limit)
     return Tail(after, row["head"], row["contiguous"], row["visible"])
+
+
+async def _last_drawn(session: Session, queries: NamespaceQueries) -> int:
+    last: int = await session.value(queries["sequence_last"])
+    return last
 
 
 async def _holders(session: Session, queries: NamespaceQueries) -> list[Holder]:

@@ -165,12 +165,16 @@ class Watch:
                 continue
             tail = Tail(after[schema], row["head"], row["contiguous"], row["visible"])
             settled = ready[schema].settled
-            if not settled.advance(tail):
+            if tail.is_short:
+                to_look.append(ready[schema])
+            elif not settled.advance(tail):
                 settled.compare(tail)
                 to_look.append(ready[schema])
         for namespace in chosen:
             if namespace in to_look:
                 await self._look_at(namespace)
+            if namespace.settled.take_receded():
+                watched.receded(namespace.record, namespace.settled.upto)
             watched.advanced(namespace.record, namespace.settled.upto)
             if namespace.settled.take_stirred():
                 watched.stirred(namespace.record)

@@ -1,7 +1,7 @@
 -- The tail of each of the schemas named, above the position given for each, for one poll of all
--- namespaces that are followed. Left out is a schema that is gone or must not be read, and one whose
--- table somebody keeps to himself (vacuum full, alter table, or who waits for such a lock): the others
--- do not wait for that, nor does the news of tokens taken away that comes with the same poll.
+-- namespaces that are followed. Left out is a schema that is gone or must not be read, and one
+-- whose table somebody keeps to himself (vacuum full, alter table, or who waits for such a lock):
+-- the others do not wait for that, nor does the news of tokens taken away in the same poll.
 create or replace function {schema}.tails(schemas text[], after bigint[], max_rows bigint)
 returns table (schema_name text, head bigint, contiguous bigint, visible bigint)
 language plpgsql
