@@ -211,6 +211,17 @@ class Database:
         namespace = self._of(found[1])
         if namespace.gone:  # its deletion has begun
             raise AuthUnauthorized("the token is not known")
+        before = namespace.known_by
+        if before not in {None, digest}:
+            # Whom a token that was replaced elsewhere has let in is told now, and not, when that is
+            # noticed, who comes with this one.
+            replaced = await self.store.find_token(before) is None
+            if namespace.known_by == before:
+                namespace.known_by = digest
+                if replaced:
+                    self._revoke(namespace)
+            return await self.authenticate(token, bounded=bounded)
+        namespace.known_by = digest
         if len(self._tokens) >= MAX_TOKENS:
             self._tokens.pop(next(iter(self._tokens)))
         self._tokens[digest] = namespace
@@ -262,6 +273,7 @@ class Database:
 
     def _forget_tokens(self, namespace: Namespace) -> None:
         self._distrust()
+        namespace.known_by = None
         for digest in [d for d, n in self._tokens.items() if n is namespace]:
             del self._tokens[digest]
 

@@ -50,13 +50,15 @@ class Namespace(Writing, Reading):
 
         `sweep`: at its end the writes that were put in it are begun.
 
-        `gone`: it was deleted. `revoked`: how often its token was replaced.
+        `gone`: it was deleted. `revoked`: how often its token was replaced. `known_by`:
+        the digest of the token that was last looked up and let in.
         """
         self.record = record
         self.store = store
         self.feed = Feed(ordered=store.ordered, look_soon=store.look_soon)
         self.gone = False
         self.revoked = 0
+        self.known_by: bytes | None = None
         self.importing = False
         self._actors = running
         self._queue = queue

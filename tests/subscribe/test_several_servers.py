@@ -276,6 +276,42 @@ async def test_a_database_that_goes_away_keeps_its_subscribers(
             assert await take(some, 1) == [("a-2", at)]
 
 
+async def test_who_comes_with_the_new_token_is_not_told_that_the_old_one_is_gone(
+    database_url: str, serve_on: Callable[..., Any]
+) -> None:
+    one = await serve_on(database_url, poll_interval=NEVER, listen=False)
+    other = await serve_on(database_url, poll_interval=NEVER, listen=False)
+    _, old = await one.create_namespace(NewNamespace("tenant"))
+    namespace = await other.authenticate(old)
+    watch = other.store._watch
+    with trio.fail_after(15):
+        while watch._revisions is None:
+            await trio.lowlevel.checkpoint()
+    seen = watch._revisions
+    async with namespace.subscribe(all=True) as before:
+        new = await one.rotate_token("tenant")
+        found = []
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+
+                async def come() -> None:
+                    found.append(await other.authenticate(new))
+                    async with found[0].subscribe(all=True) as pokes:
+                        assert (await anext(pokes)).stream == "a-1"
+
+                nursery.start_soon(come)
+            with trio.fail_after(15):
+                with pytest.raises(mdb.Ended):
+                    await anext(before)
+                while len(found) < 3:
+                    await trio.lowlevel.checkpoint()
+                other.store._news.look_at_everything()
+                while watch._revisions == seen:
+                    await trio.lowlevel.checkpoint()
+                assert other.known(old) is None
+                await namespace.write("a-1", "T", {})
+
+
 async def keep_alives(events: Any, count: int) -> None:
     """Wait for so many keep-alives with nothing but bare ids between them."""
     while count:
