@@ -1,6 +1,6 @@
 """Quart-Trio on Hypercorn: where the two do not fit."""
 
-from typing import Final
+from typing import Any, Final
 
 import trio
 from hypercorn.typing import (
@@ -12,6 +12,9 @@ from hypercorn.typing import (
 from quart import Request
 from quart_trio.asgi import TrioASGIHTTPConnection
 from quart_trio.wrappers.request import TrioBody
+
+from mdb.http.connection import Connection
+from mdb.http.handed import multiplexed_connection
 
 # Longer than any send of the server may take: its own limit ends it first.
 _SHIELD_SECONDS: Final = 60.0
@@ -49,6 +52,64 @@ class StreamedBody(TrioBody):
             await self._read.wait()
 
 
+class _MultiplexedAnswer:
+    """An answer over HTTP/2, for which Hypercorn does less than over HTTP/1.
+
+    What its client makes no room for it keeps, however much that becomes: here the next piece waits
+    until the last one is on its way, and who takes nothing for the send timeout is cut off. And of
+    an answer that broke off it tells nobody: the client, which would wait for the rest for ever, is
+    cut off, too.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        receive: ASGIReceiveCallable,
+        send: ASGISendCallable,
+        waiting: Any,  # noqa: ANN401  (Hypercorn's own)
+    ) -> None:
+        """`waiting`: what Hypercorn keeps of it, see `_unsent`."""
+        self._connection = connection
+        self._receive = receive
+        self._send = send
+        self._waiting = waiting
+        self._incomplete = False
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """Receive; a client that is gone needs to be told nothing."""
+        event = await self._receive()
+        if event["type"] == "http.disconnect":
+            self._incomplete = False
+        return event
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send, and wait until it is on its way."""
+        self._incomplete = True
+        await self._send(message)
+        if message["type"] != "http.response.body":
+            return
+        if not message.get("more_body", False):
+            self._incomplete = False
+            return
+        while size := len(self._waiting.buffer):
+            with trio.move_on_after(self._connection.limits.send_timeout):
+                await self._waiting.drain()
+            if len(self._waiting.buffer) == size:
+                self._connection.abort()
+                await trio.sleep(_SHIELD_SECONDS)  # until that is noticed
+
+    def end(self) -> None:
+        """Cut the connection off where the answer broke off."""
+        if self._incomplete:
+            self._connection.abort()
+
+
+def _unsent(send: ASGISendCallable) -> Any:  # noqa: ANN401  (Hypercorn's own)
+    """Return what Hypercorn keeps to be sent on a stream of HTTP/2, None where that has ended."""
+    stream = send.__self__  # type: ignore[attr-defined]
+    return stream.send.__self__.stream_buffers.get(stream.stream_id)
+
+
 class KeepAliveConnection(TrioASGIHTTPConnection):
     """One request of a QuartTrio application, whose last send is let finish.
 
@@ -71,7 +132,16 @@ class KeepAliveConnection(TrioASGIHTTPConnection):
             else:
                 await send(message)
 
-        await super().__call__(receive, send_last_undisturbed)
+        connection = multiplexed_connection(self.scope)
+        waiting = None if connection is None else _unsent(send)
+        if connection is None or waiting is None:
+            await super().__call__(receive, send_last_undisturbed)
+            return
+        answer = _MultiplexedAnswer(connection, receive, send_last_undisturbed, waiting)
+        try:
+            await super().__call__(answer.receive, answer.send)
+        finally:
+            answer.end()
 
     async def handle_messages(  # type: ignore[override]
         self, nursery: trio.Nursery, request: Request, receive: ASGIReceiveCallable

@@ -28,6 +28,17 @@ def chunked_connection(scope: Mapping[str, Any]) -> Connection | None:
     return connection
 
 
+def multiplexed_connection(scope: Mapping[str, Any]) -> Connection | None:
+    """Return the connection of an ASGI request over HTTP/2, None for others.
+
+    A client may leave one stream of it unread, while it reads all there is to read on the socket.
+    """
+    if scope.get("http_version") != "2":
+        return None
+    connection: Connection | None = scope.get("state", {}).get(_STATE)
+    return connection
+
+
 class HandedStream:
     """A client's stream for Hypercorn's ``TCPServer``, plain or TLS.
 
