@@ -227,14 +227,16 @@ class Database:
         self._tokens[digest] = namespace
         return namespace
 
-    async def rotate_token(self, namespace: str) -> str:
+    async def rotate_token(self, namespace: str, *, incarnation: str | None = None) -> str:
         """Replace a namespace's token by a new one and return that; the old one stops at once.
 
-        All the namespace's subscriptions end ("gone"): whoever has the new token comes back.
-        Raises `NamespaceNotFound`, and `BackendUnavailable`, after which either may be in force.
-        Cancelled, it is finished first.
+        `incarnation`: as for `delete_namespace`. All the namespace's subscriptions end ("gone"):
+        whoever has the new token comes back. Raises `NamespaceNotFound`, and `BackendUnavailable`,
+        after which either may be in force. Cancelled, it is finished first.
         """
         found = await self.namespace(namespace)
+        if incarnation not in (None, found.record.incarnation):
+            raise NamespaceNotFound(f"namespace {namespace} not found")
         token = tokens.make(namespace)
         try:
             with trio.move_on_after(ROTATE_LIMIT, shield=True) as limit:

@@ -30,6 +30,14 @@ class Context(msgspec.Struct, frozen=True):
         """Whether the token is the admin's."""
         return self.caller is not None and self.caller.is_default
 
+    @property
+    def own_incarnation(self) -> str | None:
+        """The one namespace that a call may name; None: the admin may name any.
+
+        An owner means the one that the token is of, whatever bears its id by now.
+        """
+        return None if self.is_admin else self.namespace.record.incarnation
+
     def check_own(self, namespace: str) -> None:
         """Let the namespace's own token and the admin's through."""
         if not self.is_admin and self.namespace.id != namespace:

@@ -148,8 +148,7 @@ def _prepare_delete(namespace: str) -> tuple[str]:
 
 async def _delete(context: Context, namespace: str) -> bytes:
     context.check_own(namespace)
-    # An owner means the one that the token is of, whatever bears its id by now.
-    own = None if context.is_admin else context.namespace.record.incarnation
+    own = context.own_incarnation
     deleted_at, count = await context.database.delete_namespace(namespace, incarnation=own)
     return encode(Deleted(namespace, iso_millis(deleted_at), count))
 
@@ -190,6 +189,8 @@ async def _unless_gone(
 async def _info(context: Context, namespace: str) -> bytes:
     context.check_own(namespace)
     record = (await context.database.namespace(namespace)).record
+    if context.own_incarnation not in (None, record.incarnation):
+        raise NamespaceNotFound(f"namespace {namespace} not found")
     store = context.database.store
     stats = await _unless_gone(store, record, store.namespace(record).stats)
     source = await _unless_gone(store, record, store.namespace(record).import_source)
@@ -213,7 +214,9 @@ async def _info(context: Context, namespace: str) -> bytes:
 
 async def _rotate(context: Context, namespace: str) -> bytes:
     context.check_own(namespace)
-    return encode(Rotated(namespace, await context.database.rotate_token(namespace)))
+    own = context.own_incarnation
+    token = await context.database.rotate_token(namespace, incarnation=own)
+    return encode(Rotated(namespace, token))
 
 
 def _raw(record: NamespaceRecord) -> msgspec.Raw | None:

@@ -97,3 +97,26 @@ async def test_an_owner_never_deletes_what_was_made_anew_under_the_same_id(serve
     assert (await served.call("ns.info", "tests", token=served.admin)).status == 200
     with pytest.raises(AuthUnauthorized):
         await db.authenticate(served.own)
+
+
+@pytest.mark.parametrize("method", ["ns.rotateToken", "ns.info"])
+async def test_an_owner_is_told_nothing_of_what_was_made_anew_meanwhile(monkeypatch, method):
+    """Its token was good when it was looked at; then the namespace is deleted and made again."""
+    async with server() as served:
+        db = served.database
+        find_namespace = db.store.find_namespace
+        made = []
+
+        async def slow_find_namespace(namespace):
+            monkeypatch.undo()
+            await db.delete_namespace("tests")
+            _namespace, token = await db.create_namespace(NewNamespace("tests"))
+            made.append(token)
+            return await find_namespace(namespace)
+
+        assert (await served.call("ns.get")).status == 200  # the token is known from here on
+        monkeypatch.setattr(db.store, "find_namespace", slow_find_namespace)
+        answer = await served.call(method, "tests")
+        assert (answer.status, answer.code) == (403, "AUTH_UNAUTHORIZED")
+        (token,) = made
+        assert (await served.call("ns.get", token=token)).status == 200

@@ -252,6 +252,22 @@ async def test_a_look_up_that_began_before_a_token_was_replaced_elsewhere_does_n
         go_on.set()
     assert refused == [token]
     assert other.known(token) is None
+async def test_a_token_of_before_a_deletion_elsewhere_gets_none_of_the_new_namespace(
+    database_url: str, serve_on: Callable[..., Any]
+) -> None:
+    """For as long as this server has not heard of it."""
+    one = await serve_on(database_url, poll_interval=NEVER)
+    other = await serve_on(database_url, poll_interval=NEVER, listen=False)
+    _, old = await one.create_namespace(NewNamespace("tenant"))
+    async with serving(other) as served:
+        assert (await served.call("ns.info", "tenant", token=old)).status == 200
+        await one.delete_namespace("tenant")
+        again, new = await one.create_namespace(NewNamespace("tenant"))
+        for method in ("ns.info", "ns.rotateToken", "ns.delete"):
+            answer = await served.call(method, "tenant", token=old)
+            assert (method, answer.code) == (method, "AUTH_UNAUTHORIZED")
+        assert await one.store.find_token(tokens.digest(new)) is not None
+        assert await one.namespace("tenant") is again
 
 
 async def test_a_database_that_goes_away_keeps_its_subscribers(
