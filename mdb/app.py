@@ -233,7 +233,12 @@ async def _run(
         if replaced:
             log.warning("the admin token was replaced by the one that is set")
         if token is not None:
-            announce(f"Default token: {token}")
+            try:
+                announce(f"Default token: {token}")
+            except Exception:
+                # Nobody knows it: the next start is to make one, and show that.
+                await database.withdraw_default(token)
+                raise
         async with trio.open_nursery() as nursery:
             serving = partial(
                 _serve, database, settings, settings.host, settings.port, stop.draining

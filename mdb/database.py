@@ -297,15 +297,26 @@ class Database:
                 return await self.ensure_default(token)
             return (made if token is None else None), False
         has_token = await self.store.find_token(tokens.NO_TOKEN) is None
-        if token is None and has_token:
-            return None, False
-        wanted = token if token is not None else tokens.make(DEFAULT)
-        digest = tokens.parse(wanted).digest
+        if token is None:
+            made, none = tokens.make(DEFAULT), tokens.NO_TOKEN
+            # Of servers that start together only one makes a token that is shown.
+            done = not has_token and await self.store.set_token(
+                record, tokens.digest(made), instead_of=none
+            )
+            return (made if done else None), False
+        digest = tokens.parse(token).digest
         if await self.store.find_token(digest) is not None:
             return None, False
         self._forget_tokens(self._of(record))
         await self.store.set_token(record, digest)
-        return (wanted if token is None else None), has_token
+        return None, has_token
+
+    async def withdraw_default(self, token: str) -> None:
+        """Take back a token that `ensure_default` made and nobody was shown: the next makes one."""
+        record = await self.store.find_namespace(DEFAULT)
+        if record is not None:
+            digest = tokens.digest(token)
+            await self.store.set_token(record, tokens.NO_TOKEN, instead_of=digest)
 
     # The end
 

@@ -329,8 +329,14 @@ class Store(Protocol):
         """List namespaces by code point order of their ids."""
         ...
 
-    async def set_token(self, record: NamespaceRecord, digest: bytes) -> None:
-        """Replace the namespace's tokens by one. Raises `NamespaceNotFound` if it is gone."""
+    async def set_token(
+        self, record: NamespaceRecord, digest: bytes, *, instead_of: bytes | None = None
+    ) -> bool:
+        """Replace the namespace's tokens by one. Raises `NamespaceNotFound` if it is gone.
+
+        `instead_of`: only where this is one of them. Returns whether it was done.
+        """
+        ...
 
     async def migrate_namespaces(self) -> int:
         """Bring every namespace to the newest schema; return how many were changed."""

@@ -9,6 +9,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx2
@@ -37,6 +38,17 @@ def test_the_default_token_is_shown_at_the_first_start_only_and_stays(tmp_path: 
     with start_server(args) as second:
         assert second.stdout == f"Listening on :{second.port}\n"
         assert second.rpc("ns.list", token=token).status_code == 200
+
+
+def test_a_token_that_could_not_be_shown_is_made_anew_by_the_next_start(tmp_path: Path) -> None:
+    args = ["serve", f"--data-dir={tmp_path}", "--port=0"]
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "mdb", *args]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, timeout=60)
+    assert (done.returncode, done.stderr.count(b"\n")) == (1, 1)
+    with start_server([f"--data-dir={tmp_path}"]) as second:
+        assert second.default_token is not None
+        assert second.rpc("ns.list", token=second.default_token).status_code == 200
 
 
 def test_a_token_that_is_given_is_the_admins_and_is_never_shown(tmp_path: Path) -> None:

@@ -270,6 +270,67 @@ async def test_a_token_of_before_a_deletion_elsewhere_gets_none_of_the_new_names
         assert await one.namespace("tenant") is again
 
 
+async def test_a_look_up_that_is_answered_late_does_not_bring_a_replaced_token_back(
+    database_url: str, serve_on: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This server hears of the replacement while the answer is on its way to it."""
+    one = await serve_on(database_url, poll_interval=OFTEN)
+    other = await serve_on(database_url, poll_interval=OFTEN)
+    made, old = await one.create_namespace(NewNamespace("tenant"))
+    find_token, revoked, heard = other.store.find_token, Elsewhere.revoked, trio.Event()
+
+    def noted(elsewhere: Elsewhere, *found: Any) -> None:
+        revoked(elsewhere, *found)
+        if elsewhere._tokens is other._tokens:
+            heard.set()
+
+    async def late(digest: bytes) -> Any:
+        found = await find_token(digest)
+        other.store.find_token = find_token
+        monkeypatch.setattr(Elsewhere, "revoked", noted)
+        await one.store.set_token(made.record, tokens.digest(tokens.make("tenant")))
+        with trio.fail_after(15):
+            await heard.wait()
+        return found
+
+    other.store.find_token = late
+    with pytest.raises(mdb.AuthUnauthorized):
+        await other.authenticate(old)
+
+
+async def test_of_servers_that_start_together_one_makes_and_shows_the_admins_token(
+    database_url: str, serve_on: Callable[..., Any]
+) -> None:
+    """The default namespace is there without a token, as an adoption leaves it."""
+    one = await serve_on(database_url, poll_interval=OFTEN)
+    other = await serve_on(database_url, poll_interval=OFTEN)
+    await one.namespace()
+    asked: list[object] = []
+    together = trio.Event()
+    shown: list[str | None] = []
+
+    async def start(database: mdb.Database) -> None:
+        find_token = database.store.find_token
+
+        async def together_with_the_other(digest: bytes) -> Any:
+            found = await find_token(digest)
+            asked.append(database)
+            if len(asked) == 2:
+                together.set()
+            await together.wait()
+            return found
+
+        database.store.find_token = together_with_the_other
+        shown.append((await database.ensure_default())[0])
+
+    with trio.fail_after(15):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(start, one)
+            nursery.start_soon(start, other)
+    [token] = [token for token in shown if token is not None]
+    assert (await one.authenticate(token)).is_default
+
+
 async def test_a_database_that_goes_away_keeps_its_subscribers(
     private_postgres: Callable[..., Any], serve_on: Callable[..., Any]
 ) -> None:

@@ -129,14 +129,21 @@ async def list_namespaces(session: Session, limit: int, offset: int) -> Sequence
     ]
 
 
-async def set_token(session: Session, record: NamespaceRecord, digest: bytes) -> None:
-    """Replace a namespace's tokens by one."""
+async def set_token(
+    session: Session, record: NamespaceRecord, digest: bytes, instead_of: bytes | None
+) -> bool:
+    """Replace a namespace's tokens by one. See `Store.set_token`."""
     incarnation = UUID(record.incarnation)
     async with session.raw.transaction():
         if not await session.raw.fetchval(registry_query("namespace_lock"), incarnation):
             raise NamespaceNotFound(f"namespace {record.id} not found")
+        if instead_of is not None and not await session.raw.fetchval(
+            registry_query("token_of"), instead_of, incarnation
+        ):
+            return False
         await session.raw.execute(registry_query("tokens_delete"), incarnation)
         await session.raw.execute(registry_query("token_insert"), digest, incarnation)
+    return True
 
 
 async def schema_exists(session: Session, schema: str) -> bool:

@@ -148,10 +148,13 @@ class PostgresStore:
         """See `Store.list_namespaces`."""
         return await self._ask(registry.list_namespaces, limit, offset)
 
-    async def set_token(self, record: NamespaceRecord, digest: bytes) -> None:
+    async def set_token(
+        self, record: NamespaceRecord, digest: bytes, *, instead_of: bytes | None = None
+    ) -> bool:
         """See `Store.set_token`."""
-        await self._change(registry.set_token, record, digest)
+        done = await self._change(registry.set_token, record, digest, instead_of)
         self._news.tell(REGISTRY_SCHEMA)
+        return done
 
     async def migrate_namespaces(self) -> int:
         """See `Store.migrate_namespaces`. Raises `OpenError` naming the first that does not fit."""

@@ -145,8 +145,10 @@ def list_namespaces(db: apsw.Connection, limit: int, offset: int) -> list[Namesp
     return [_record(row) for row in rows]
 
 
-def set_token(db: apsw.Connection, record: NamespaceRecord, digest: bytes) -> None:
-    """Replace a namespace's tokens by one."""
+def set_token(
+    db: apsw.Connection, record: NamespaceRecord, digest: bytes, instead_of: bytes | None
+) -> bool:
+    """Replace a namespace's tokens by one. See `Store.set_token`."""
     with _transaction(db):
         served = db.execute(
             "SELECT 1 FROM namespaces WHERE incarnation = ? AND state = 'ready'",
@@ -154,8 +156,18 @@ def set_token(db: apsw.Connection, record: NamespaceRecord, digest: bytes) -> No
         ).fetchone()
         if served is None:
             raise NamespaceNotFound(f"namespace {record.id} not found")
+        if instead_of is not None and not _has_token(db, record.incarnation, instead_of):
+            return False
         db.execute("DELETE FROM tokens WHERE incarnation = ?", (record.incarnation,))
         _insert_token(db, record.incarnation, digest)
+    return True
+
+
+def _has_token(db: apsw.Connection, incarnation: str, digest: bytes) -> bool:
+    found = db.execute(
+        "SELECT 1 FROM tokens WHERE digest = ? AND incarnation = ?", (digest, incarnation)
+    ).fetchone()
+    return found is not None
 
 
 def _insert_token(db: apsw.Connection, incarnation: str, digest: bytes) -> None:

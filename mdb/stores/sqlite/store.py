@@ -179,9 +179,13 @@ class SqliteStore:
         """See `Store.list_namespaces`."""
         return await self._registry(partial(registry.list_namespaces, limit=limit, offset=offset))
 
-    async def set_token(self, record: NamespaceRecord, digest: bytes) -> None:
+    async def set_token(
+        self, record: NamespaceRecord, digest: bytes, *, instead_of: bytes | None = None
+    ) -> bool:
         """See `Store.set_token`."""
-        await self._registry(partial(registry.set_token, record=record, digest=digest))
+        return await self._registry(
+            partial(registry.set_token, record=record, digest=digest, instead_of=instead_of)
+        )
 
     async def migrate_namespaces(self) -> int:
         """See `Store.migrate_namespaces`. Raises `OpenError` naming the first that does not fit."""
