@@ -176,6 +176,7 @@ def _add_transfers(app: QuartTrio, transfers: Transfers) -> None:
             _single(request.args),
             authorization=request.headers.get("Authorization"),
             compressed=compressed,
+            delimited=request.http_version != "1.0",
         )
         if request.method == "HEAD":
             await blocks.aclose()

@@ -52,6 +52,11 @@ _GZIP_WINDOW = 31
 # Statuses from here on are no fault of the client's.
 _OURS = 500
 
+_NO_END = (
+    "over HTTP/1.0 an export that is cut off looks complete: ask with HTTP/1.1 "
+    "(of nginx: proxy_http_version 1.1), or with Accept-Encoding: gzip"
+)
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -119,15 +124,24 @@ class Transfers:
         self._keep_alive = keep_alive
 
     async def export(
-        self, query: Mapping[str, str], *, authorization: str | None, compressed: bool
+        self,
+        query: Mapping[str, str],
+        *,
+        authorization: str | None,
+        compressed: bool,
+        delimited: bool,
     ) -> AsyncGenerator[bytes, None]:
         """Check everything and read the first page; return what to send.
 
+        `delimited`: the answer's end is marked, not told by the connection's. Lines that are cut
+        off with it would be taken for a whole history, so they are refused.
         Raises the contract's errors. The generator breaks off with an error where a later page
         cannot be read: the answer must then end without its last chunk.
         """
         namespace = await self._caller(authorization)
         selection = parse_export(query)
+        if not (delimited or compressed):
+            raise InvalidRequest(_NO_END)
         blocks = await begin_export(namespace, selection)
         return gzipped(blocks) if compressed else blocks
 

@@ -182,6 +182,12 @@ def tiny_app(draining, app_class=App):
         response.timeout = None
         return response
 
+    @app.get("/failing")
+    async def failing():
+        response = Response(Pieces(2, fail=True).chunks())
+        response.timeout = None
+        return response
+
     @app.get("/timed")
     async def timed():
         async def body():

@@ -67,6 +67,20 @@ async def post_over_http_2(client, scheme):
                 return status, body
 
 
+async def test_over_http_2_an_answer_that_breaks_in_the_middle_ends_the_connection(start):
+    """Else its client would wait for the rest for as long as it has patience."""
+    server = await start()
+    client = await server.connect()
+    connection = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding=False))
+    connection.initiate_connection()
+    path = [(":method", "GET"), (":path", "/failing"), (":authority", "mdb"), (":scheme", "http")]
+    connection.send_headers(1, path, end_stream=True)
+    await client.send(connection.data_to_send())
+    events = connection.receive_data(await client.rest())
+    assert any(isinstance(event, h2.events.ResponseReceived) for event in events)
+    assert not any(isinstance(event, h2.events.StreamEnded) for event in events)
+
+
 async def test_plain_http_on_a_tls_port_is_closed(start, server_tls):
     server = await start(ssl=server_tls)
     client = await server.connect()

@@ -145,6 +145,18 @@ def test_head_is_answered_without_a_body(tenant):
     assert (answer.status_code, answer.content) == (200, b"")
 
 
+def test_over_http_1_0_it_is_compressed_or_refused(tenant, monkeypatch):
+    """Its end is that of the connection: lines that are cut off there would look complete."""
+    tenant.write("a-1")
+    monkeypatch.setattr(http.client.HTTPConnection, "_http_vsn", 10)
+    monkeypatch.setattr(http.client.HTTPConnection, "_http_vsn_str", "HTTP/1.0")
+    answer = tenant.get()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "INVALID_REQUEST")
+    assert "HTTP/1.1" in answer.json()["error"]["message"]
+    packed = tenant.get(**{"Accept-Encoding": "gzip"})
+    assert gzip.decompress(packed.content).count(b"\n") == 1
+
+
 def test_a_fault_in_the_middle_breaks_the_answer_off(server, tenant):
     long = [line(1 + n, f"s-{n}", data="x" * 4000) for n in range(6000)]
     assert tenant.import_(text(long))[-1]["imported"] == 6000
