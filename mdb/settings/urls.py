@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, urlsplit
 
+from mdb.core.urls import postgres_fault
+
 _POSTGRES_SCHEMES = ("postgresql", "postgres")
 
 # The password of `user:password@`, also in a text around the URL. Greedy up to the last `@` of
@@ -41,11 +43,12 @@ def url_fault(url: str) -> str | None:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "not a URL"
+        return postgres_fault(url)
     if parts.scheme == "sqlite":
         if url != "sqlite://:memory:" and (parts.netloc or not parts.path.strip("/")):
             return "expected sqlite:///DIRECTORY or sqlite://:memory:"
         return None
     if parts.scheme in _POSTGRES_SCHEMES:
-        return None if url.startswith(f"{parts.scheme}://") else "expected postgresql://..."
+        whole = url.startswith(f"{parts.scheme}://")
+        return postgres_fault(url) if whole else "expected postgresql://..."
     return "expected sqlite:///DIRECTORY, sqlite://:memory: or postgresql://..."

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from mdb.core import tokens
 from mdb.core.errors import AuthInvalidToken
+from mdb.core.urls import postgres_fault
 from mdb.settings.definition import Setting
 from mdb.settings.urls import url_fault
 
@@ -62,7 +63,8 @@ def _fault(name: str, value: object) -> str | None:
     if name == "db_url" and isinstance(value, str):
         return url_fault(value)
     if name == "listen_url" and isinstance(value, str):
-        return None if value.startswith(("postgresql://", "postgres://")) else _NOT_POSTGRES
+        whole = value.startswith(("postgresql://", "postgres://"))
+        return postgres_fault(value) if whole else _NOT_POSTGRES
     if name == "token" and isinstance(value, str):
         return _token_fault(value)
     if name == "cors_origin" and isinstance(value, tuple):

@@ -251,6 +251,17 @@ def test_a_refusal_does_not_quote_a_secret(tmp_path: Path, name: str) -> None:
     assert "hunter2" not in refusal({"config": file}, {})
 
 
+@pytest.mark.parametrize("name", ["db_url", "listen_url"])
+@pytest.mark.parametrize("password", ["hid/den", "hid?den", "hid#den", "12/hid", "12?hid", "hid["])
+def test_a_password_that_was_not_encoded_is_refused_and_not_quoted(
+    name: str, password: str
+) -> None:
+    """Nothing could mask it: it does not stand where a password stands."""
+    with pytest.raises(ConfigurationError, match="percent-encoded") as caught:
+        load({name: f"postgresql://me:{password}@127.0.0.1:1/none"}, {})
+    assert "hid" not in str(caught.value)
+
+
 def test_the_masked_view_and_the_repr_hold_no_secret() -> None:
     settings = Settings(
         token=TOKEN,

@@ -124,6 +124,26 @@ def test_an_option_that_makes_no_sense_is_refused(query: str) -> None:
         parse_url(f"postgresql://a/db?{query}")
 
 
+@pytest.mark.parametrize("password", ["hid/den", "hid?den", "hid#den", "12/hid", "12?hid", "hid["])
+def test_a_password_that_was_not_encoded_is_not_taken_for_something_else(password: str) -> None:
+    """It would be tried as a port, or a host be looked up, and either be told and logged."""
+    with pytest.raises(OpenError, match="percent-encoded") as caught:
+        parse_url(f"postgresql://me:{password}@127.0.0.1:1/none")
+    assert "hid" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:a%2Fb%3Fc%23d%40@[::1]:5432,h2:1,h3/db?user=a@b&application_name=x",
+        "postgresql:///db?host=/var/run/postgresql",
+        "postgres://h",
+    ],
+)
+def test_urls_that_are_encoded_are_taken(url: str) -> None:
+    assert parse_url(url).dsn.startswith("postgresql:")
+
+
 async def test_behind_a_transaction_pooler_everything_works(database_url: str) -> None:
     async with open_store(f"{database_url}?pooler=transaction&pool_size=2") as store:
         record = await store.create_namespace("tenant", token_digest=digest("t"))

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import asyncpg
 import msgspec
 
+from mdb.core.urls import postgres_fault
 from mdb.stores.base import OpenError
 from mdb.stores.postgres.bridge import Bridge
 from mdb.stores.postgres.faults import Lost, Refused, one_line
@@ -64,6 +65,9 @@ def parse_url(url: str) -> Address:
     `postgresql://user:password@host:5432,host2/name?target_session_attrs=read-write&pool_size=18`;
     beside what the driver knows, `pool_size` (2 to 1000, default 18) and `pooler=transaction`.
     """
+    fault = postgres_fault(url)
+    if fault is not None:
+        raise OpenError(f"database URL: {fault}")
     parts = urlsplit(url)
     options = parse_qsl(parts.query, keep_blank_values=True)
     given = dict(options)
