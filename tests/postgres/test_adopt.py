@@ -17,6 +17,7 @@ from mdb.stores.base import NotAdopted, OpenError
 from mdb.stores.postgres import administration
 from tests.fixtures.genuine import SCHEMA
 from tests.fixtures.postgres_server import binaries
+from tests.fixtures.proxy import breaking_proxy
 from tests.postgres.helpers import digest, rows
 
 WRITE = "select write_message(gen_random_uuid()::varchar, $1, $2, $3::text::jsonb)"
@@ -123,6 +124,20 @@ async def test_released_it_is_as_it_was(
     with pytest.raises(NotAdopted):
         async with mdb.open(genuine_url):
             pass
+
+
+async def test_a_release_whose_answer_was_lost_is_not_said_to_have_done_nothing(
+    genuine_url: str,
+) -> None:
+    async with adopted(genuine_url) as namespace:
+        await namespace.write("account-1", "Opened", {})
+    async with breaking_proxy(genuine_url) as proxy:
+        proxy.break_at(b"COMMIT", "after")
+        with pytest.raises(OpenError, match="may have been done") as broken:
+            await trio.to_thread.run_sync(administration.release, proxy.url, "default")
+        assert "nothing" not in str(broken.value)
+    with pytest.raises(OpenError, match="no database of mdb"):
+        await trio.to_thread.run_sync(administration.release, genuine_url, "default")
 
 
 async def test_released_among_others_the_others_stay(genuine_url: str) -> None:

@@ -56,7 +56,13 @@ async def _with_session(url: str, work: Callable[[Session], Awaitable[T]]) -> T:
         session = await first_connection(bridge, Connector(parse_url(url)))
         try:
             return await bridge.call(work, session, limit=SCRIPT_LIMIT)
-        except (Lost, TimeoutError, asyncpg.PostgresError, MigrationError) as exc:
+        except (Lost, TimeoutError) as exc:
+            # Perhaps in the middle of the commit.
+            raise OpenError(
+                f"the connection broke off ({one_line(exc)}): it may have been done, or not; look "
+                "with mdb ns list or mdb check before it is tried again"
+            ) from exc
+        except (asyncpg.PostgresError, MigrationError) as exc:
             raise OpenError(f"nothing was done: {one_line(exc)}") from exc
         finally:
             session.terminate()
