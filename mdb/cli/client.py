@@ -293,7 +293,11 @@ def _whole(target: Target, response: http.client.HTTPResponse) -> bytes:
 
 def _some(target: Target, response: http.client.HTTPResponse) -> bytes:
     try:
-        return response.read1(_PIECE)
+        piece = response.read1(_PIECE)
+        # As in `_whole`: the library takes whatever end for the end.
+        if not piece and response.length:
+            raise http.client.IncompleteRead(piece)
+        return piece
     except BROKEN as exc:
         raise Lost(f"{target.url}: {_reason(exc)}") from exc
 

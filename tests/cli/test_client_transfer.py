@@ -165,6 +165,26 @@ def test_an_upload_goes_on_while_the_server_has_no_more_to_say_than_its_head() -
         thread.join(LIMIT)
 
 
+def test_an_export_that_ends_before_its_stated_length_is_no_export(client, tmp_path) -> None:
+    """As a proxy passes it on that has collected it, or has it stored."""
+
+    def serve() -> None:
+        connection, _address = listener.accept()
+        with connection, connection.makefile("rb") as sent:
+            while sent.readline() != b"\r\n":
+                pass
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + b"{}\n" * 9)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        url = f"--url=http://127.0.0.1:{listener.getsockname()[1]}"
+        refusal = client("export", url, f"--output={tmp_path / 'file'}").refusal
+        thread.join(LIMIT)
+    assert refusal.endswith("the answer broke off")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_reader_that_goes_away_is_no_error(server, client, tenant, tmp_path) -> None:
     file = tmp_path / "long"
     file.write_text("".join(lines(3000)))
