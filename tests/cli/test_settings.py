@@ -229,6 +229,27 @@ def test_parts_beside_a_url_are_not_used_and_said_to_be() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("flags", "environ"),
+    [
+        ({"data_dir": "restored"}, {"MESSAGEDB_DB_URL": "sqlite:///live"}),
+        ({"data_dir": "restored"}, {"MESSAGEDB_DB_HOST": "live"}),
+        ({"db_host": "trial"}, {"MESSAGEDB_DB_URL": "postgresql://live/db"}),
+        ({"db_name": "trial"}, {"MESSAGEDB_DB_URL": "postgresql://live/db"}),
+    ],
+)
+def test_a_database_named_on_the_command_line_is_not_passed_over(
+    flags: dict[str, str], environ: dict[str, str]
+) -> None:
+    """A check of a copy, or a release, would silently be one of what is live."""
+    ((variable, _value),) = environ.items()
+    with pytest.raises(ConfigurationError, match=f"would not be used: .*{variable}"):
+        load(flags, environ)
+    ((name, value),) = flags.items()
+    # An image may set a directory for all, and its user a URL.
+    load({}, {f"MESSAGEDB_{name.upper()}": value, **environ})
+
+
 def test_a_part_without_a_host_is_refused() -> None:
     text = refusal({}, {"MESSAGEDB_DB_NAME": "events"})
     assert text.startswith("db_name (from MESSAGEDB_DB_NAME): ")
