@@ -13,7 +13,7 @@ import msgspec
 
 from mdb.core import ids, names
 from mdb.core.errors import InvalidRequest, PayloadTooLarge
-from mdb.core.jsonrules import canonical, check
+from mdb.core.jsonrules import canonical, check, least_size
 from mdb.core.messages import StoredMessage
 from mdb.core.metadata import check_metadata
 from mdb.core.times import iso_micros, parse_time
@@ -66,7 +66,9 @@ def _encode(m: StoredMessage) -> bytes:
 
 
 def decode(line: bytes, limit: int) -> StoredMessage:
-    """Decode and check one line; it need not be canonical. `limit`: bytes of data and metadata.
+    """Decode and check one line; it need not be canonical.
+
+    `limit`: bytes of data and metadata, numbers counted in their shortest form.
 
     Raises InvalidRequest for whatever a write would be refused for and for keys that are missing
     or unknown, PayloadTooLarge.
@@ -90,6 +92,9 @@ def decode(line: bytes, limit: int) -> StoredMessage:
     data = check(bytes(found.data), "data")
     metadata, correlation = check_metadata(found.meta, "meta")
     size = len(data) + len(metadata or b"")
+    if size > limit:
+        # It may have been within the limit when it was written, and be longer written out.
+        size = least_size(data) + least_size(metadata or b"")
     if size > limit:
         raise PayloadTooLarge(f"the message has {size} bytes, the limit is {limit}")
     return StoredMessage(

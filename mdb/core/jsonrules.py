@@ -45,6 +45,9 @@ _INTEGER_OF = rb"(?<![0-9.eE+])(?<![eE]-)[0-9]{%d,}+(?![.eE])"
 _STRING_OR_LONG_INTEGER = re.compile(
     rb"%s|(%s)" % (_STRING, _INTEGER_OF % (MAX_PADDING + 2)), re.DOTALL
 )
+# What a number written out holds beyond its exponent's form: zeros after it, or in front of it.
+_ZEROS_BEHIND = re.compile(rb"(?<=[1-9])000+(?![0-9.eE])")
+_ZEROS_BEFORE = re.compile(rb"(?<![0-9.])0\.0+(?=[1-9])")
 # A run of digits is searched for as a run of zeros: many times faster than by a pattern.
 _DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _LONG_RUN: Final = b"0" * (MAX_DIGITS + 1)
@@ -86,6 +89,18 @@ def equal(a: bytes, b: bytes) -> bool:
     value (`1.0`, `1` and `10e-1` are one, `-0` is `0`), strings by their text; `true` is not 1.
     """
     return a == b or canonical(a) == canonical(b)
+
+
+def least_size(raw: bytes) -> int:
+    """Return at most how many bytes the value took where it was written in the fewest.
+
+    The decimal form of numbers, as `canonical` has it, may be several times as long: `1e20`.
+    """
+    if b"000" not in raw and b"0.0" not in raw:
+        return len(raw)
+    outside = _STRINGS.sub(b"", raw)
+    short = _ZEROS_BEFORE.sub(b"e-9", _ZEROS_BEHIND.sub(b"e9", outside))
+    return len(raw) - (len(outside) - len(short))
 
 
 def canonical(raw: bytes) -> bytes:

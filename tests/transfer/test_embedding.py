@@ -9,7 +9,7 @@ import trio
 from transfer_harness import history, line, text
 
 import mdb
-from mdb.core.errors import MdbError, PositionExists
+from mdb.core.errors import MdbError, PayloadTooLarge, PositionExists
 from mdb.core.messages import Selection
 from mdb.stores.base import POKES_WINDOW
 from mdb.transfer import begin_export, importing
@@ -85,6 +85,24 @@ async def test_any_two_databases_give_byte_for_byte_the_same(tmp_path, database_
             namespace = await database.namespace(f"ns{n}")
             found = await exported(namespace, some)
             assert [json.loads(one) for one in found.splitlines()] == wanted
+
+
+async def test_what_is_longer_written_out_than_it_was_written_is_taken_in_again(url):
+    """Of numbers the export has the decimal form, which may take several times the bytes."""
+    numbers = ["1e20", "-1E-18", "15e-9", "2e3", "1e999", '"1e20 000000000"', "120000"]
+    data = "[" + ",".join(numbers * ((1 << 20) // 60)) + "]"
+    raw = json.dumps(line(1) | {"data": "DATA"}).replace('"DATA"', data).encode()
+    assert len(raw) < (1 << 20)
+    async with mdb.open(url) as database:
+        written, _token = await database.create_namespace(mdb.NewNamespace("written"))
+        again, _token = await database.create_namespace(mdb.NewNamespace("again"))
+        await put(written, raw)
+        whole = await exported(written)
+        assert len(whole) > 3 << 19
+        assert await put(again, whole) == 1
+        assert await exported(again) == whole
+        with pytest.raises(PayloadTooLarge):
+            await put(again, text([line(2, "other", data="0" * (1 << 20))]))
 
 
 async def test_subscribers_see_each_imported_message_once_and_in_order(url):
