@@ -210,3 +210,22 @@ async def test_what_is_no_message_db_is_refused_by_name(
         await trio.to_thread.run_sync(administration.adopt, genuine_url, "x", SCHEMA, digest("x"))
     assert OBSTACLES[change] in str(refusal.value)
     assert await client.fetchval(OBJECTS) == 0
+
+
+async def test_servers_that_adopt_at_once_both_serve_it(genuine_url: str) -> None:
+    async with (
+        mdb.open(genuine_url, adopt=True) as one,
+        mdb.open(genuine_url, adopt=True) as other,
+    ):
+        shown: list[str | None] = []
+
+        async def start(database: mdb.Database) -> None:
+            shown.append((await database.ensure_default())[0])
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(start, one)
+            nursery.start_soon(start, other)
+        [token] = [token for token in shown if token is not None]
+        for database in (one, other):
+            namespace = await database.authenticate(token)
+            assert (namespace.id, namespace.record.adopted) == ("default", True)

@@ -62,7 +62,9 @@ async def adopt(
             )
             await install(session, record)
     except asyncpg.UniqueViolationError as exc:
-        if exc.constraint_name == "namespaces_schema_name":
+        # Of two that adopt it under one id, the second meets both constraints, this one first.
+        made = await raw.fetchval(registry_query("namespace_exists"), namespace)
+        if exc.constraint_name == "namespaces_schema_name" and not made:
             raise OpenError(f"the schema {schema} belongs to a namespace already") from exc
         raise NamespaceExists(f"namespace {namespace} exists") from exc
     return record
