@@ -297,9 +297,9 @@ def _some(target: Target, response: http.client.HTTPResponse) -> bytes:
         # As in `_whole`: the library takes whatever end for the end.
         if not piece and response.length:
             raise http.client.IncompleteRead(piece)
-        return piece
     except BROKEN as exc:
         raise Lost(f"{target.url}: {_reason(exc)}") from exc
+    return piece
 
 
 # The first that fits says what is wrong.

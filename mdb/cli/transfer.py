@@ -78,8 +78,16 @@ def export(
 
 @contextmanager
 def _complete_or_not_at_all(path: Path) -> Generator[BinaryIO]:
-    """Write a file under another name, and give it its own once all of it is on disk."""
+    """Write a file under another name, and give it its own once all of it is on disk.
+
+    Where a link leads to a file, it is that file; a device or a pipe is written to as it is.
+    """
     try:
+        if path.exists() and not path.is_file():
+            with path.open("wb") as device:
+                yield device
+            return
+        path = Path(os.path.realpath(path))  # a loop of links is no traceback
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as exc:
         raise Failed(f"{path}: {exc.strerror}") from exc

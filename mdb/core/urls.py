@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 _NOT_ENCODED = (
-    "a character of the user's name or password such as / ? # [ or @ must be percent-encoded, and a "
-    "port be a number"
+    "a character of the user's name or password such as / ? # [ or @ must be percent-encoded, "
+    "and a port be a number"
 )
 
 

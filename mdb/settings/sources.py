@@ -156,11 +156,11 @@ def _check_together(values: Mapping[str, Any], sources: Mapping[str, str]) -> No
                 problem = "test mode keeps everything in memory; set only one of the two"
                 raise ConfigurationError(name, sources[name], problem)
     # Whoever names a database on the command line means that one, and not what else is set.
-    for name, others in (("data_dir", ("db_url", "db_host")), *((n, ("db_url",)) for n in _DB_PARTS)):
-        for other in others:
-            if sources.get(name) == SETTINGS[name].flag and other in values:
-                problem = f"would not be used: {other} is set (from {sources[other]})"
-                raise ConfigurationError(name, sources[name], problem)
+    for name in ("data_dir", *_DB_PARTS):
+        other = "db_host" if name == "data_dir" and "db_url" not in values else "db_url"
+        if sources.get(name) == SETTINGS[name].flag and other in values:
+            problem = f"would not be used: {other} is set (from {sources[other]})"
+            raise ConfigurationError(name, sources[name], problem)
     if "db_url" not in values and "db_host" not in values:
         for name in _DB_PARTS:
             if name in values:

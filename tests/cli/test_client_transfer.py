@@ -133,6 +133,25 @@ def test_an_export_that_fails_leaves_no_file(client, tenant, tmp_path) -> None:
     assert missing.endswith("No such file or directory")
 
 
+def test_an_export_goes_where_a_link_leads_and_into_a_pipe(
+    client, tenant, history, tmp_path
+) -> None:
+    (tmp_path / "history").write_text(history)
+    client("import", str(tmp_path / "history"), **tenant)
+    (tmp_path / "file").write_text("of yesterday")
+    link, pipe = tmp_path / "link", tmp_path / "pipe"
+    link.symlink_to("file")
+    assert client("export", f"--output={link}", **tenant).code == 0
+    assert link.is_symlink()
+    assert (tmp_path / "file").read_text() == history
+    os.mkfifo(pipe)
+    # Held open, so that a pipe that was replaced does not leave the test waiting.
+    with os.fdopen(os.open(pipe, os.O_RDWR), "rb") as held:
+        assert client("export", f"--output={pipe}", **tenant).code == 0
+        assert pipe.is_fifo()
+        assert held.read(len(history.encode())) == history.encode()
+
+
 def test_an_upload_goes_on_while_the_server_has_no_more_to_say_than_its_head() -> None:
     said = threading.Event()
 
