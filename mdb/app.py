@@ -237,7 +237,7 @@ async def _run(
                 announce(f"Default token: {token}")
             except Exception:
                 # Nobody knows it: the next start is to make one, and show that.
-                await database.withdraw_default(token)
+                await database.withdraw_default(token)  # noqa: ASYNC120  (cancelled, the cancellation is what is raised)
                 raise
         async with trio.open_nursery() as nursery:
             serving = partial(

@@ -418,7 +418,7 @@ def _opener(
 
         if url == "sqlite://:memory:":
             return lambda: sqlite.open_store(None)
-        if parts.netloc or not parts.path.strip("/"):
+        if parts.netloc or parts.query or parts.fragment or not parts.path.strip("/"):
             raise OpenError(
                 f"database URL {url}: expected sqlite:///DIRECTORY or sqlite://:memory:"
             )

@@ -45,8 +45,9 @@ def url_fault(url: str) -> str | None:
     except ValueError:
         return postgres_fault(url)
     if parts.scheme == "sqlite":
-        if url != "sqlite://:memory:" and (parts.netloc or not parts.path.strip("/")):
-            return "expected sqlite:///DIRECTORY or sqlite://:memory:"
+        other = parts.netloc or parts.query or parts.fragment
+        if url != "sqlite://:memory:" and (other or not parts.path.strip("/")):
+            return "expected sqlite:///DIRECTORY (? and # percent-encoded) or sqlite://:memory:"
         return None
     if parts.scheme in _POSTGRES_SCHEMES:
         whole = url.startswith(f"{parts.scheme}://")

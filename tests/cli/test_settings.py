@@ -111,6 +111,7 @@ def test_several_origins_are_taken_from_one_variable_from_flags_and_from_a_list(
         ("db_url", "mysql://localhost/x"),
         ("db_url", "sqlite://data"),
         ("db_url", "sqlite:///"),
+        ("db_url", "sqlite:///data#2"),
         ("token", "abc"),
     ],
 )

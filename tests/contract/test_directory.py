@@ -130,6 +130,22 @@ async def test_another_programs_database_is_refused_and_left_alone(directory):
     assert (directory / "metadata.db").read_bytes() == before
 
 
+@pytest.mark.parametrize("left", [None, b""])
+async def test_namespaces_without_a_registry_are_not_passed_over(directory, left):
+    """A copy that lacks it: a new one would serve nothing, and take writes."""
+    async with filled(directory, "tenant"):
+        pass
+    metadata = directory / "metadata.db"
+    whole = metadata.read_bytes()
+    metadata.unlink()
+    if left is not None:
+        metadata.write_bytes(left)
+    assert "metadata.db is missing or empty" in await refusal(directory)
+    metadata.write_bytes(whole)
+    async with mdb.open(url(directory)) as db:
+        assert len(await (await db.namespace("tenant")).get("s-1")) == 1
+
+
 async def test_a_namespace_whose_file_is_missing_fails_alone_and_is_not_made_anew(directory):
     async with filled(directory, "n1", "n2"):
         pass
@@ -306,7 +322,17 @@ async def test_a_copy_of_the_directory_is_a_database_of_its_own(directory):
 
 
 @pytest.mark.parametrize(
-    "text", ["sqlite://", "sqlite:///", "sqlite://host/data", "mysql://x/y", "data", ""]
+    "text",
+    [
+        "sqlite://",
+        "sqlite:///",
+        "sqlite://host/data",
+        "mysql://x/y",
+        "data",
+        "",
+        "sqlite:///a#b",
+        "sqlite:///a?b",
+    ],
 )
 async def test_a_url_that_names_no_database_is_refused(text):
     with pytest.raises(OpenError):

@@ -61,6 +61,22 @@ def owned(directory: Path) -> Generator[None]:
         os.close(lock)
 
 
+def check_registry(directory: Path) -> None:
+    """Refuse namespaces without the registry that names them: a new one would hide their loss.
+
+    Raises `OpenError`. The registry is there before the first namespace, so no crash leaves it so.
+    """
+    metadata = directory / METADATA_FILE
+    if metadata.exists() and metadata.stat().st_size:
+        return
+    found = sum(1 for _ in (directory / NAMESPACES).glob("*.db"))
+    if found:
+        raise OpenError(
+            f"data directory {directory}: {METADATA_FILE} is missing or empty, and there are files "
+            f"of namespaces ({found}): bring it back from where they came from. Nothing was touched"
+        )
+
+
 def _make(directory: Path) -> None:
     """Make a directory, and all above it, where they are not there yet; durably."""
     new = [each for each in (directory, *directory.parents) if not each.exists()]

@@ -260,6 +260,7 @@ async def open_store(directory: Path | None) -> AsyncGenerator[SqliteStore]:
                 metadata = open_memory()
             else:
                 stack.enter_context(files.owned(directory))
+                files.check_registry(directory)
                 metadata = open_file(directory / files.METADATA_FILE, create=True)
             migrate(metadata, "metadata", str(directory or "memory"))
         except (MigrationError, NotOurFileError) as exc:
