@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 import trio
 
+import mdb
 from mdb.core.errors import AuthUnauthorized, NamespaceExists, NamespaceNotFound
 from mdb.core.messages import NamespaceRecord, StreamQuery
 from mdb.stores.base import OpenError
 from mdb.stores.migrations import available
 from mdb.stores.postgres import PostgresStore, open_store
 from mdb.stores.postgres.namespace import PostgresNamespace
+from tests.fixtures.proxy import Moment, breaking_proxy
 from tests.postgres.helpers import digest, one, until, write
 
 SCHEMAS = "select nspname from pg_namespace where nspname like 'ns!_%' escape '!' order by 1"
@@ -252,3 +254,38 @@ async def test_a_namespace_that_is_behind_is_brought_up_to_date(
     async with open_store(database_url) as newer:
         assert await newer.migrate_namespaces() == 0
         assert await newer.namespace(records[1]).last("account-1", None) is None
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_token_whose_replacement_lost_its_answer_is_told_where_it_is_in_force(
+    database_url: str, moment: Moment
+) -> None:
+    async with breaking_proxy(database_url) as proxy, mdb.open(proxy.url) as database:
+        _, old = await database.create_namespace(mdb.NewNamespace("tenant"))
+        proxy.break_at(b"COMMIT;", moment)
+        if moment == "before":
+            with pytest.raises(mdb.BackendUnavailable):
+                await database.rotate_token("tenant")
+            assert (await database.authenticate(old)).id == "tenant"
+        else:
+            new = await database.rotate_token("tenant")
+            assert (await database.authenticate(new)).id == "tenant"
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+async def test_a_deletion_that_lost_its_answer_is_no_failure_where_it_was_done(
+    database_url: str, moment: Moment
+) -> None:
+    async with breaking_proxy(database_url) as proxy, mdb.open(proxy.url) as database:
+        namespace, _ = await database.create_namespace(mdb.NewNamespace("tenant"))
+        await namespace.write("a-1", "T", 1)
+        proxy.break_at(b"COMMIT;", moment)
+        if moment == "before":
+            with pytest.raises(mdb.BackendUnavailable):
+                await database.delete_namespace("tenant")
+            assert len(await (await database.namespace("tenant")).get("a-1")) == 1
+        else:
+            _deleted_at, count = await database.delete_namespace("tenant")
+            assert count == 1
+            with pytest.raises(mdb.NamespaceNotFound):
+                await database.namespace("tenant")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -126,7 +127,14 @@ class PostgresStore:
         except AuthUnauthorized as exc:
             self.forget(record)
             raise NamespaceNotFound(f"namespace {record.id} not found") from exc
-        deleted_at = await self._change(registry.bury, record)
+        try:
+            deleted_at = await self._change(registry.bury, record)
+        except BackendUnavailable:
+            # Perhaps the connection broke after the commit: then nobody finds it any more.
+            found = await self.find_namespace(record.id)
+            if found is not None and found.incarnation == record.incarnation:
+                raise
+            deleted_at = time.time_ns() // 1000
         self._news.tell(REGISTRY_SCHEMA)
         self._namespaces.pop(record.incarnation, None)
         try:
@@ -152,7 +160,14 @@ class PostgresStore:
         self, record: NamespaceRecord, digest: bytes, *, instead_of: bytes | None = None
     ) -> bool:
         """See `Store.set_token`."""
-        done = await self._change(registry.set_token, record, digest, instead_of)
+        try:
+            done = await self._change(registry.set_token, record, digest, instead_of)
+        except BackendUnavailable:
+            # Perhaps the connection broke after the commit: then the old one is good no more.
+            found = await self.find_token(digest)
+            if found is None or found[1].incarnation != record.incarnation:
+                raise
+            done = True
         self._news.tell(REGISTRY_SCHEMA)
         return done
 
