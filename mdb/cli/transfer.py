@@ -52,8 +52,9 @@ def export(
     """
     if any("," in name for name in category or ()):
         raise UsageError("--category: one category each, without a comma")
-    given = {"categories": ",".join(category or ()), "since": since, "until": until}
-    query = urlencode({name: value for name, value in given.items() if value})
+    given = {"categories": category and ",".join(category), "since": since, "until": until}
+    # An empty one is the server's to refuse: left out, it would be an export of everything.
+    query = urlencode({name: value for name, value in given.items() if value is not None})
     count = 0
     with ExitStack() as stack:
         client = stack.enter_context(Client(remote.target()))

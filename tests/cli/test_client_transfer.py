@@ -103,6 +103,12 @@ def test_filters_are_passed_on(client, tenant, history, tmp_path) -> None:
     assert client("export", "--category=a,b", **tenant).code == 2
 
 
+@pytest.mark.parametrize("option", ["--category=", "--since=", "--until="])
+def test_a_filter_that_is_empty_is_refused_and_not_passed_over(client, tenant, option) -> None:
+    """As that of a script whose variable is not set: it would be an export of everything."""
+    assert client("export", option, **tenant).refusal.startswith("INVALID_REQUEST: ")
+
+
 def test_a_refused_import_names_the_line_and_leaves_nothing(
     client, tenant, history, tmp_path
 ) -> None:
