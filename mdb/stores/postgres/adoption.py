@@ -63,7 +63,7 @@ async def adopt(
             await install(session, record)
     except asyncpg.UniqueViolationError as exc:
         # Of two that adopt it under one id, the second meets both constraints, this one first.
-        made = await raw.fetchval(registry_query("namespace_exists"), namespace)
+        made = await raw.fetchval(registry_query("namespace_exists"), namespace)  # noqa: ASYNC120  (the driver is used from asyncio, where this is no checkpoint of trio)
         if exc.constraint_name == "namespaces_schema_name" and not made:
             raise OpenError(f"the schema {schema} belongs to a namespace already") from exc
         raise NamespaceExists(f"namespace {namespace} exists") from exc

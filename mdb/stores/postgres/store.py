@@ -131,7 +131,7 @@ class PostgresStore:
             deleted_at = await self._change(registry.bury, record)
         except BackendUnavailable:
             # Perhaps the connection broke after the commit: then nobody finds it any more.
-            found = await self.find_namespace(record.id)
+            found = await self.find_namespace(record.id)  # noqa: ASYNC120  (cancelled, the cancellation is what is raised)
             if found is not None and found.incarnation == record.incarnation:
                 raise
             deleted_at = time.time_ns() // 1000
@@ -164,7 +164,7 @@ class PostgresStore:
             done = await self._change(registry.set_token, record, digest, instead_of)
         except BackendUnavailable:
             # Perhaps the connection broke after the commit: then the old one is good no more.
-            found = await self.find_token(digest)
+            found = await self.find_token(digest)  # noqa: ASYNC120  (cancelled, the cancellation is what is raised)
             if found is None or found[1].incarnation != record.incarnation:
                 raise
             done = True
