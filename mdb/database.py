@@ -18,6 +18,7 @@ import trio
 
 import actors
 from actors.mailbox import MAX_BYTES, MAX_COUNT
+from mdb.allowance import Allowance
 from mdb.core import names, tokens
 from mdb.core.errors import (
     AuthUnauthorized,
@@ -79,7 +80,7 @@ class Database:
         self._namespaces: dict[str, Namespace] = {}
         self._tokens: dict[bytes, Namespace] = {}
         self._revocations = 0
-        self._unknown = _Allowance(MAX_UNKNOWN_PER_SECOND)
+        self._unknown = Allowance(MAX_UNKNOWN_PER_SECOND)
         self._deleted: set[str] = set()
         self._actors: Actors = actors.Registry(
             lambda incarnation: self._namespaces[incarnation].actor(),
@@ -345,24 +346,6 @@ class Database:
         self.drain()
         with trio.move_on_after(DRAIN_LIMIT + 5, shield=True):
             await self._actors.close(DRAIN_LIMIT)
-
-
-class _Allowance:
-    """So many a second, counted in whole seconds of trio's clock."""
-
-    def __init__(self, per_second: int) -> None:
-        self._per_second = per_second
-        self._second = 0
-        self._spent = 0
-
-    def left(self) -> bool:
-        second = int(trio.current_time())
-        if second != self._second:
-            self._second, self._spent = second, 0
-        return self._spent < self._per_second
-
-    def spend(self) -> None:
-        self._spent += 1
 
 
 @asynccontextmanager
