@@ -213,7 +213,7 @@ class Database:
         if namespace.gone:  # its deletion has begun
             raise AuthUnauthorized("the token is not known")
         before = namespace.known_by
-        if before not in {None, digest}:
+        if before is not None and before != digest:
             # Whom a token that was replaced elsewhere has let in is told now, and not, when that is
             # noticed, who comes with this one.
             replaced = await self.store.find_token(before) is None

@@ -117,6 +117,8 @@ class Watch:
         closely = due
         while True:
             heard, soon, everything = await self._news.looks(min(due, closely))
+            if everything or REGISTRY_SCHEMA in heard:
+                self._taken_away.set()
             now = trio.current_time()
             everything = everything or now >= due
             if everything:
@@ -129,8 +131,6 @@ class Watch:
                 or found.record.incarnation in soon
                 or found.settled.held is not None
             ]
-            if REGISTRY_SCHEMA in heard:
-                self._taken_away.set()
             if chosen:
                 await self._reported(self._look, watched, chosen)
             closely = now + self._patience(chosen, now)
