@@ -42,6 +42,10 @@ class Known:
         self.head = head
         self._recent.update(versions)
 
+    def age(self) -> None:
+        """Forget the streams that were not learned since this was called the last time."""
+        self._older, self._recent = self._recent, {}
+
     def fits(self, append: Append, versions: dict[str, int]) -> bool:
         """Tell whether all that a write expects holds, by `versions` and what else is known.
 

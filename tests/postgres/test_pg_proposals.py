@@ -11,6 +11,7 @@ from mdb.core.ids import new_id
 from mdb.core.messages import Append, NamespaceRecord, VersionConflict, Written
 from mdb.stores.postgres import proposals
 from mdb.stores.postgres.namespace import PostgresNamespace
+from mdb.stores.postgres.proposals import AGE, Proposals
 from tests.fixtures.postgres import Connection
 from tests.postgres.helpers import message, one, write
 
@@ -163,12 +164,29 @@ async def test_a_write_that_stands_already_is_repeated_in_a_batch(
     assert [outcome.positions[0][0] for outcome in outcomes[:-1]] == [2, 1, 1, 1]
 
 
+@pytest.mark.parametrize(("pauses", "pause"), [(5, 0.8 * AGE), (1, 60 * AGE)])
 async def test_what_is_long_ago_is_looked_up(
-    namespace: PostgresNamespace, somebody: Somebody, monkeypatch: pytest.MonkeyPatch
+    namespace: PostgresNamespace, somebody: Somebody, pauses: int, pause: float
 ) -> None:
     """Somebody has taken messages out by hand, which neither head nor index tells of."""
     other = await somebody()
+    now = 0.0
+    namespace._proposals = Proposals(lambda: now)
     await write(namespace, *batch())
     await other.execute("delete from messages where stream_name = 'a-1'")
-    monkeypatch.setattr(proposals, "AGE", 0.0)
-    assert (await write(namespace, *batch()))[1] == (0, 6)
+    for _ in range(pauses):
+        now += pause
+        await write(namespace, *[one(f"b-{number}") for number in range(4)])
+    assert (await write(namespace, *batch()))[1][0] == 0
+
+
+async def test_after_a_while_in_which_nobody_wrote_all_is_looked_up(
+    namespace: PostgresNamespace, somebody: Somebody
+) -> None:
+    other = await somebody()
+    now = 0.0
+    namespace._proposals = Proposals(lambda: now)
+    await write(namespace, *batch())
+    await other.execute("delete from messages where stream_name = 'a-1'")
+    now += 2 * AGE
+    assert (await write(namespace, *batch()))[1][0] == 0

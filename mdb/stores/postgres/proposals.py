@@ -9,7 +9,7 @@ win is decided by the database, by `write_messages`.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from asyncpg.pgproto.pgproto import UUID
@@ -24,8 +24,9 @@ LEAST = 4
 # write into the namespace, too, most would be.
 PAUSE = 100
 
-# Seconds for which a commit is relied upon. Somebody may take messages out by hand, which neither
-# an index nor, perhaps, the head tells of.
+# Seconds without a commit after which nothing is known any more; and after four times as many, at
+# most, no stream that was not written meanwhile. Somebody may take messages out by hand, which
+# neither an index nor, perhaps, the head tells of.
 AGE = 1.0
 
 
@@ -71,10 +72,12 @@ class Proposal:
 class Proposals:
     """When a namespace's writer proposes, and from what. For one task at a time."""
 
-    def __init__(self) -> None:
-        """Nothing is known."""
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """Nothing is known. `clock`: seconds."""
+        self._clock = clock
         self._known = Known()
-        self._learned = 0.0  # by the monotonic clock
+        self._learned = clock()
+        self._aged = self._learned
         self._pause = 0  # batches
 
     def propose(self, batch: Sequence[Append]) -> Proposal | None:
@@ -83,7 +86,7 @@ class Proposals:
             self._pause -= 1
             return None
         head = self._known.head
-        if head is None or len(batch) < LEAST or time.monotonic() - self._learned > AGE:
+        if head is None or len(batch) < LEAST or self._clock() - self._learned > AGE:
             return None
         versions: dict[str, int] = {}
         positions: list[int] = []
@@ -133,8 +136,14 @@ class Proposals:
         self._learn(head, versions)
 
     def _learn(self, head: int, versions: dict[str, int]) -> None:
+        now = self._clock()
+        if now - self._learned > AGE:
+            self.forget()
+        elif now - self._aged > AGE:
+            self._known.age()
+            self._aged = now
         self._known.learn(head, versions)
-        self._learned = time.monotonic()
+        self._learned = now
 
     def forget(self) -> None:
         """Know nothing any more: a commit's outcome is open."""
